@@ -1,0 +1,164 @@
+"""Emotions under one name, each source's words for them, class schemes, action units and soft intensity labels.
+
+A word that is not in the table is an error that names the row, never a default: an earlier system counted every
+label it did not know as happiness and reported 141 happy clips where CASME II has 32.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from helpers.workspace import WorkbookError
+
+EMOTIONS = (
+    "happiness", "surprise", "disgust", "repression", "sadness", "fear", "anger", "contempt", "neutral", "others",
+    "positive", "negative",
+)  # fmt: skip
+
+# Words of CASME II, SAMM, SMIC, CAS(ME)^3, MMEW, DFME and the Kaggle folders, beyond the canonical ones.
+SYNONYMS = {
+    "happy": "happiness", "surprised": "surprise", "suprise": "surprise", "disgusted": "disgust", "sad": "sadness",
+    "fearful": "fear", "angry": "anger", "contemptuous": "contempt", "other": "others", "repressed": "repression",
+    "tense": "repression", "neutrality": "neutral",
+}  # fmt: skip
+
+
+def canonical(word, file=None, row=None):
+    """Canonical emotion of a source's word (case and blanks ignored); WorkbookError names the file and row."""
+    key = str(word).strip().lower()
+    key = SYNONYMS.get(key, key)
+    if key not in EMOTIONS:
+        known = ", ".join(sorted({*EMOTIONS, *SYNONYMS}))
+        remedy = f"correct the cell, or add the word to helpers/labels.py; known words: {known}"
+        raise WorkbookError(f"unknown emotion {word!r}", file=file, row=row, remedy=remedy)
+    return key
+
+
+class Scheme(NamedTuple):
+    """Classes of one problem. `of` maps each canonical emotion to a class, or to None where the protocol excludes it."""
+
+    name: str
+    classes: tuple
+    of: dict
+    dataset: str | None  # a scheme tied to one dataset's coding leaves the other datasets' rows out
+    source: str
+
+
+def _same(*emotions):
+    return {emotion: emotion for emotion in emotions}
+
+
+_CASME2 = ("happiness", "surprise", "disgust", "repression", "sadness", "fear", "others")
+_MEGC = {
+    "negative": "negative", "positive": "positive", "surprise": "surprise", "happiness": "positive",
+    "disgust": "negative", "repression": "negative", "anger": "negative", "contempt": "negative", "fear": "negative",
+    "sadness": "negative", "others": None, "neutral": None,
+}  # fmt: skip
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("megc3", ("negative", "positive", "surprise"), _MEGC, None,
+               "See et al. 2019, MEGC 2019, doi:10.1109/FG.2019.8756611"),
+        Scheme("casme4", ("happiness", "surprise", "disgust", "repression"),
+               dict.fromkeys(_CASME2) | _same(*_CASME2[:4]), "casme2",
+               "the four CASME II classes of MEGC 2019's 145 clips"),
+        Scheme("casme5", ("happiness", "surprise", "disgust", "repression", "others"),
+               dict.fromkeys(_CASME2) | _same(*_CASME2[:4], "others"), "casme2",
+               "Yan et al. 2014, doi:10.1371/journal.pone.0086041"),
+        Scheme("demo7", _CASME2, _same(*_CASME2), "demo", "the seven labels of CASME II's sheet, on synthetic people"),
+    )
+}  # fmt: skip
+DEFAULT_SCHEMES = {"demo": ("demo7",), "casme2": ("casme5", "casme4"), "megc2019": ("megc3", "casme4")}
+
+
+def scheme(name):
+    """Look up a class scheme; WorkbookError lists the known ones."""
+    if name not in SCHEMES:
+        raise WorkbookError(f"unknown class scheme {name!r}", remedy=f"choose one of {', '.join(SCHEMES)}")
+    return SCHEMES[name]
+
+
+def _rows_of(samples, rule):
+    return samples.dataset.eq(rule.dataset) if rule.dataset else samples.dataset.notna()
+
+
+def targets(samples, name):
+    """Class of each row under a scheme, or None where the scheme leaves the row out.
+
+    samples: Samples. Returns an object Series aligned with samples.index. An emotion of a row in question that the
+    scheme does not name raises WorkbookError: exclusion is always written down, and a coarse label (`positive`) can't
+    stand for a fine one.
+    """
+    rule = scheme(name)
+    mine = _rows_of(samples, rule)
+    unnamed = samples[mine & ~samples.emotion.isin(rule.of)]
+    if len(unnamed):
+        row = unnamed.iloc[0]
+        remedy = "give the coding sheet with --annotations, or name the emotion in the scheme in helpers/labels.py"
+        raise WorkbookError(f"scheme {name} says nothing about {row.emotion!r}", row=row.sample_id, remedy=remedy)
+    classes = [rule.of[emotion] if own else None for emotion, own in zip(samples.emotion, mine, strict=True)]
+    return pd.Series(classes, samples.index, object)
+
+
+def schemes_for(samples):
+    """Names of the dataset's class schemes, less those that its labels are too coarse for."""
+    dataset = samples.attrs["dataset"]
+    wanted = DEFAULT_SCHEMES.get(dataset, ("megc3",))
+    return [name for name in wanted if samples.emotion[_rows_of(samples, scheme(name))].isin(scheme(name).of).all()]
+
+
+class ActionUnit(NamedTuple):
+    """One action unit of the Facial Action Coding System (Ekman & Friesen 1978)."""
+
+    number: int
+    side: str  # "L", "R", "A" (asymmetric, side not said) or "" for both
+    intensity: str  # "A" (trace) .. "E" (maximum), or ""
+    uncertain: bool
+
+
+_AU = re.compile(r"(ref)?\(?\s*([LRA])?\s*(?:AU)?\s*(\d+)\s*([A-E])?\s*\)?", re.IGNORECASE)
+
+
+def action_units(text, file=None, row=None):
+    """Parse a coder's cell such as `4+7+L10`, `R1+R2`, `15A+17`, `(R6 or R12)+R15`, `ref(7B)+43`, `?`.
+
+    Alternatives ("or"), referenced units (`ref`) and question marks are kept and marked uncertain; a lone `?`,
+    `/` or empty cell gives no units. Returns a tuple of ActionUnit; WorkbookError on anything else.
+    """
+    text = str(text).strip()
+    if text.lower() in ("", "?", "/", "nan", "none", "-"):
+        return ()
+    units = []
+    for part in re.split(r"\s*[+,;]\s*(?![^()]*\))", text):
+        choices = re.split(r"\s+or\s+|/", part.strip().strip("()") if " or " in part.lower() else part.strip())
+        for choice in choices:
+            match = _AU.fullmatch(choice.replace("?", "").strip())
+            if not match:
+                remedy = "write units as number with optional side and intensity, joined by +, e.g. R1+4B+L10"
+                raise WorkbookError(f"cannot read action units {text!r}", file=file, row=row, remedy=remedy)
+            reference, side, number, intensity = match.groups()
+            unsure = bool(reference) or len(choices) > 1 or "?" in choice
+            units.append(ActionUnit(int(number), (side or "").upper(), (intensity or "").upper(), unsure))
+    return tuple(units)
+
+
+def soft_labels(frames, onset, apex, offset, shape="triangle"):
+    """Pseudo-intensity of each frame: 0 at and beyond onset and offset, 1 at apex.
+
+    frames: (T,) frame numbers; onset <= apex <= offset in the same numbering. shape: "triangle" (linear) or
+    "cosine" (smooth, zero slope at the three key frames). Returns (T,) float32 in 0..1. This is a convention,
+    not a measurement: the frame number alone predicts most of it, so a model counts only by its gain over that.
+    """
+    frames = np.asarray(frames, dtype=float)
+    if not onset <= apex <= offset:
+        raise WorkbookError(f"apex {apex} is not within onset {onset} .. offset {offset}", remedy="check the coding")
+    rise = np.clip((frames - onset) / max(apex - onset, 1e-9), 0, 1)
+    fall = np.clip((offset - frames) / max(offset - apex, 1e-9), 0, 1)
+    label = np.where(frames <= apex, rise, fall)
+    if shape == "cosine":
+        label = (1 - np.cos(np.pi * label)) / 2
+    elif shape != "triangle":
+        raise WorkbookError(f"unknown shape {shape!r}", remedy="choose triangle or cosine")
+    return label.astype(np.float32)

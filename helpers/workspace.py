@@ -1,0 +1,178 @@
+"""Where things are and what they run on: roots, outputs, device, threads, seeds, profiles, errors.
+
+Imports nothing heavy: `helpers.run` and the readers must start without torch.
+"""
+
+import hashlib
+import json
+import os
+import random
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA_VARIABLE = "MICROEXPRESSION_DATA"
+JOBS_VARIABLE = "MICROEXPRESSION_JOBS"
+DRIVE = Path("/content/drive/MyDrive")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class WorkbookError(Exception):
+    """Something the reader can mend. The message names the file, the row and the remedy."""
+
+    def __init__(self, problem, *, file=None, row=None, remedy=None):
+        self.problem, self.file, self.row, self.remedy = problem, file, row, remedy
+        where = ", ".join(str(part) for part in (file, row if row is None else f"row {row}") if part is not None)
+        parts = [f"{where}: {problem}" if where else str(problem)]
+        if remedy:
+            parts.append(f"What to do: {remedy}")
+        super().__init__(". ".join(part.rstrip(". ") for part in parts) + ".")
+
+
+class NotApplicable(WorkbookError):
+    """The notebook has nothing to work on in this dataset, and says why instead of faking it."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of the demo to use and how long to search. Never fewer model families, never no LOSO."""
+
+    name: str
+    people: int  # demo people
+    clips: int  # demo clips, over all people
+    size: int  # demo frame side, pixels
+    resamples: int  # bootstrap resamples of people
+    automl_iterations: int  # FLAML trials per fold; below 20 it barely leaves its starting points
+    trees: int  # trees of a forest, boosting rounds of XGBoost
+
+
+PROFILES = {
+    "tiny": Profile("tiny", people=6, clips=40, size=96, resamples=200, automl_iterations=5, trees=50),
+    "quick": Profile("quick", people=26, clips=255, size=128, resamples=2000, automl_iterations=20, trees=200),
+    "full": Profile("full", people=26, clips=255, size=224, resamples=5000, automl_iterations=60, trees=500),
+}
+
+
+def profile(name):
+    """Look up a profile by name; WorkbookError lists the known ones."""
+    if name not in PROFILES:
+        raise WorkbookError(f"unknown profile {name!r}", remedy=f"choose one of {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+def in_colab():
+    """True in Colab's own kernels and in kernels papermill starts there. Kaggle's images look alike."""
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        return False
+    return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
+
+
+def data_dir(dataset, given=""):
+    """Folder of one dataset: the argument, else $MICROEXPRESSION_DATA/<dataset>, else Drive on Colab, else ./data."""
+    if given:
+        folder = Path(given).expanduser()
+        if not folder.is_dir() and dataset != "demo":
+            raise WorkbookError(
+                "the data folder does not exist", file=folder, remedy="check --data-dir; on Colab mount Drive first"
+            )
+        return folder
+    if os.environ.get(DATA_VARIABLE):
+        return Path(os.environ[DATA_VARIABLE]).expanduser() / dataset
+    on_drive = DRIVE / "micro-expressions" / dataset
+    return on_drive if in_colab() and on_drive.is_dir() else ROOT / "data" / dataset
+
+
+def out_dir(given=""):
+    """Root of everything written: the argument, else ./outputs. Made if absent, checked to be writable."""
+    folder = Path(given).expanduser() if given else ROOT / "outputs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        remedy = "give --out-dir a folder you may write to"
+        raise WorkbookError(f"no permission to write outputs ({error.strerror})", file=folder, remedy=remedy) from error
+    return folder
+
+
+def device():
+    """'cuda', 'mps' or 'cpu', and a name for people. Imports torch: call it only where torch is used."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda", torch.cuda.get_device_name(0)
+    if torch.backends.mps.is_available():
+        return "mps", "Apple GPU"
+    return "cpu", f"{cores()} CPU cores"
+
+
+def cores():
+    """CPU cores this process may use (containers and taskset respected)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def jobs():
+    """Worker processes a loop may start: $MICROEXPRESSION_JOBS, which the runner sets, else all cores."""
+    return max(1, int(os.environ.get(JOBS_VARIABLE, cores())))
+
+
+def one_thread():
+    """One thread a process: on small folds, processes with one thread each beat threads (benchmarks/)."""
+    from threadpoolctl import threadpool_limits
+
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    threadpool_limits(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def seed(number):
+    """Seed Python, NumPy and, if it is already loaded, torch."""
+    import numpy
+
+    random.seed(number)
+    numpy.random.seed(number)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(number)
+
+
+def digest(*things):
+    """Short SHA-256 over strings, bytes, files' contents (Path) and JSON-able objects: the key of every cache."""
+    total = hashlib.sha256()
+    for thing in things:
+        if isinstance(thing, Path):
+            thing = thing.read_bytes()
+        elif not isinstance(thing, bytes):
+            thing = json.dumps(thing, sort_keys=True, default=str).encode()
+        total.update(hashlib.sha256(thing).digest())
+    return total.hexdigest()[:16]
+
+
+def fingerprint(folder):
+    """Digest of a folder's files by relative name, size and modification time (contents would cost minutes)."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return digest([(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files])
+
+
+@contextmanager
+def atomic(path):
+    """Yield a temporary path beside `path`; it takes the final name only if the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes private files; results are for sharing
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
