@@ -37,7 +37,7 @@ def canonical(word, file=None, row=None):
 
 
 class Scheme(NamedTuple):
-    """Classes of one problem. `of` maps each canonical emotion to a class, or to None where the protocol excludes it."""
+    """Classes of one problem. `of` maps an emotion to a class, or to None where the protocol excludes it."""
 
     name: str
     classes: tuple

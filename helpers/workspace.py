@@ -9,8 +9,9 @@ import os
 import random
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,6 +19,11 @@ DATA_VARIABLE = "MICROEXPRESSION_DATA"
 JOBS_VARIABLE = "MICROEXPRESSION_JOBS"
 DRIVE = Path("/content/drive/MyDrive")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# What a result depends on: recorded in run.json, part of every cache key. xgboost and OpenCV come in two builds.
+PACKAGES = (
+    "numpy", "scipy", "pandas", "scikit-learn", "imbalanced-learn", "torch", "torchvision", "opencv-python-headless",
+    "opencv-python", "scikit-image", "flaml", "lightgbm", "xgboost", "xgboost-cpu", "matplotlib",
+)  # fmt: skip
 
 
 class WorkbookError(Exception):
@@ -31,9 +37,12 @@ class WorkbookError(Exception):
             parts.append(f"What to do: {remedy}")
         super().__init__(". ".join(part.rstrip(". ") for part in parts) + ".")
 
+    def _render_traceback_(self):  # IPython's hook: in a notebook the message says it all
+        return [f"{type(self).__name__}: {self}"]
+
 
 class NotApplicable(WorkbookError):
-    """The notebook has nothing to work on in this dataset, and says why instead of faking it."""
+    """There is nothing to work on in this dataset, and this says why instead of faking it."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,13 @@ class Profile:
     resamples: int  # bootstrap resamples of people
     automl_iterations: int  # FLAML trials per fold; below 20 it barely leaves its starting points
     trees: int  # trees of a forest, boosting rounds of XGBoost
+    seeds: int  # repeats of models that draw random numbers
 
 
 PROFILES = {
-    "tiny": Profile("tiny", people=6, clips=40, size=96, resamples=200, automl_iterations=5, trees=50),
-    "quick": Profile("quick", people=26, clips=255, size=128, resamples=2000, automl_iterations=20, trees=200),
-    "full": Profile("full", people=26, clips=255, size=224, resamples=5000, automl_iterations=60, trees=500),
+    "tiny": Profile("tiny", people=6, clips=40, size=96, resamples=200, automl_iterations=20, trees=50, seeds=1),
+    "quick": Profile("quick", people=26, clips=255, size=128, resamples=2000, automl_iterations=20, trees=200, seeds=1),
+    "full": Profile("full", people=26, clips=255, size=224, resamples=5000, automl_iterations=60, trees=500, seeds=5),
 }
 
 
@@ -70,24 +80,29 @@ def in_colab():
     return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
 
 
+def path(given):
+    """A path parameter as a Path: `~` expanded, relative ones counted from the workbook's root."""
+    return ROOT / Path(given).expanduser()
+
+
 def data_dir(dataset, given=""):
     """Folder of one dataset: the argument, else $MICROEXPRESSION_DATA/<dataset>, else Drive on Colab, else ./data."""
     if given:
-        folder = Path(given).expanduser()
+        folder = path(given)
         if not folder.is_dir() and dataset != "demo":
             raise WorkbookError(
                 "the data folder does not exist", file=folder, remedy="check --data-dir; on Colab mount Drive first"
             )
         return folder
     if os.environ.get(DATA_VARIABLE):
-        return Path(os.environ[DATA_VARIABLE]).expanduser() / dataset
+        return path(os.environ[DATA_VARIABLE]) / dataset
     on_drive = DRIVE / "micro-expressions" / dataset
     return on_drive if in_colab() and on_drive.is_dir() else ROOT / "data" / dataset
 
 
 def out_dir(given=""):
     """Root of everything written: the argument, else ./outputs. Made if absent, checked to be writable."""
-    folder = Path(given).expanduser() if given else ROOT / "outputs"
+    folder = path(given or "outputs")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -137,6 +152,15 @@ def seed(number):
     numpy.random.seed(number)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(number)
+
+
+def versions(packages=PACKAGES):
+    """{package: version} of the installed ones, without importing them."""
+    found = {}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def digest(*things):

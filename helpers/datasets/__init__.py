@@ -7,7 +7,6 @@ can be generated also has `make(root, profile, seed) -> root of the made data`.
 
 import importlib
 import pkgutil
-from pathlib import Path
 
 import pandas as pd
 
@@ -48,7 +47,7 @@ def load(name, data_dir="", annotations="", profile="quick", seed=0):
     elif not root.is_dir() or not any(root.iterdir()):
         state = "is empty" if root.is_dir() else "does not exist"
         raise WorkbookError(f"the folder of {name} {state}", file=root, remedy=module.CARD["access"])
-    sheet = Path(annotations).expanduser() if annotations else None
+    sheet = workspace.path(annotations) if annotations else None
     if sheet and not sheet.is_file():
         raise WorkbookError("the annotation file does not exist", file=sheet, remedy="check --annotations")
     samples, repairs = module.read(root, sheet)
@@ -91,7 +90,7 @@ def check(samples, file=None):
     if len(twice):
         remedy = "delete one of the rows; the key is (dataset, subject, clip) and, where events repeat, onset"
         raise WorkbookError("the same key stands twice", file=file, row=twice.iloc[0], remedy=remedy)
-    samples = samples.astype(dict.fromkeys(FRAME_COLUMNS, "Int64"))
+    samples = samples.astype(dict.fromkeys(FRAME_COLUMNS, "Int64") | {"fps": "Float64"})
     for row in samples.itertuples():
         _check_row(row, file)
     rest = [column for column in samples if column not in COLUMNS]

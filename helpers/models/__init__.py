@@ -1,0 +1,77 @@
+"""Models: one file each, found by discovery. A file has the paper in its docstring and `build(profile, seed)`,
+which returns an unfitted scikit-learn classifier whose `fit(X, y, groups=None)` sees training rows only.
+
+X is flow (n, T, 3, H, W) float32; y is (n,) str; groups is (n,) str, the person of each row. A model whose fit draws
+random numbers sets `STOCHASTIC = True`; only those are repeated over seeds.
+"""
+
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from helpers.features.components import Components
+from helpers.features.flow_map import FlowMap
+from helpers.workspace import WorkbookError
+
+
+def names():
+    """Names of the known models, without importing them."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def module(name):
+    """The module of a model; WorkbookError lists the known names."""
+    if name not in names():
+        raise WorkbookError(f"unknown model {name!r}", remedy=f"choose one of {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def build(name, profile, seed):
+    """An unfitted classifier. profile: a workspace.Profile; seed: its random state."""
+    return module(name).build(profile, seed)
+
+
+def stochastic(name):
+    """True when the model's fit depends on its seed."""
+    return getattr(module(name), "STOCHASTIC", False)
+
+
+class GroupedPipeline(Pipeline):
+    """A Pipeline whose fit takes `groups` (the person of each row) and hands them to the last step if it wants them."""
+
+    def fit(self, X, y=None, groups=None):
+        """Fit every step on these rows only. groups: (n,) person of each row; needed by steps that tune themselves."""
+        last, estimator = self.steps[-1]
+        wants = "groups" in inspect.signature(estimator.fit).parameters
+        return super().fit(X, y, **({f"{last}__groups": groups} if wants else {}))
+
+
+def on_components(classifier, seed, components=50):
+    """Map, standardise, project to principal components, classify: the front of every tree model.
+
+    On 2,352 pixels it makes tree models many times faster without a worse score (benchmarks/trees.py).
+    """
+    reduce = Components(components, random_state=seed)
+    steps = [("map", FlowMap()), ("scaler", StandardScaler()), ("pca", reduce), ("classifier", classifier)]
+    return GroupedPipeline(steps)
+
+
+def inner_folds(y, groups, n=3):
+    """Person-grouped, class-stratified folds for tuning inside a training set.
+
+    y: (n,) classes; groups: (n,) person of each row; n: folds wanted, fewer where there are fewer people.
+    Returns (list of (train, test) index arrays, integer person codes). WorkbookError without groups or with a single
+    person: inner splits that ignore people would put one person on both sides.
+    """
+    if groups is None:
+        raise WorkbookError("fit needs groups", remedy="pass the person of each row: fit(X, y, groups=subjects)")
+    people, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    if len(people) < 2:
+        raise WorkbookError("inner folds need at least two people", remedy="train on more people, or use a fixed model")
+    splitter = StratifiedGroupKFold(min(n, len(people)))
+    return list(splitter.split(np.zeros(len(y)), y, codes)), codes

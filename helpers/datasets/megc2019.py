@@ -1,0 +1,128 @@
+"""MEGC 2019 composite as public optical-flow maps: three datasets, three classes, no licence, no face.
+
+Who: 442 clips of 68 people: CASME II 145 clips / 24 people, SAMM 133 / 28, SMIC-HS 164 / 16; classes negative 250,
+positive 109, surprise 83. A folder may hold any of the three datasets, but a dataset must be complete.
+What: one 28 x 28 x 3 PNG a clip, onset -> apex TV-L1 flow (u, v) and optical strain, already scaled to 8 bits: motion
+directions are right, pixels and amplitude are lost. No person can be recognised in them.
+Where: the maps of the STSTNet authors, also shipped in the HTNet repository (github.com/wangzhifengharrison/HTNet,
+commit 18c72a1: `datasets/STSNet_whole_norm_u_v_os/` and `combined_3_class2_for_optical_flow.csv`). Clone it and point
+the data folder at it.
+With CASME II's coding sheet as annotations, the CASME II rows carry their original labels and key frames.
+Citation: See et al. 2019, "MEGC 2019 - The Second Facial Micro-Expressions Grand Challenge",
+doi:10.1109/FG.2019.8756611; Liong et al. 2019, "Shallow Triple Stream Three-dimensional CNN (STSTNet)",
+doi:10.1109/FG.2019.8756567.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import labels
+from helpers.datasets import casme2, identify
+from helpers.datasets._sheets import read_table
+from helpers.workspace import WorkbookError
+
+CARD = {
+    "title": "MEGC 2019 flow maps",
+    "people": 68,
+    "clips": 442,
+    "fps": None,
+    "resolution": "28 x 28 flow maps",
+    "elicitation": "emotional films (CASME II, SAMM, SMIC-HS)",
+    "labels": "negative, positive, surprise",
+    "access": "clone github.com/wangzhifengharrison/HTNet and point --data-dir at the clone (README, 'Data')",
+    "licence": "public flow maps; the videos behind them need a licence each",
+    "citation": "See et al. 2019, doi:10.1109/FG.2019.8756611; Liong et al. 2019, doi:10.1109/FG.2019.8756567",
+}
+CLASSES = {"0": "negative", "1": "positive", "2": "surprise"}
+COUNTS = {  # clips, people, then negative, positive, surprise: reproduced exactly, or refused
+    "casme2": (145, 24, 88, 32, 25),
+    "samm": (133, 28, 92, 26, 15),
+    "smic": (164, 16, 70, 51, 43),
+}
+TABLES = ("labels.csv", "combined_3_class2_for_optical_flow.csv")
+FOLDERS = ("flow", "STSNet_whole_norm_u_v_os")
+
+
+def read(root, annotations=None):
+    """Samples of whichever of the three datasets are present; `path` is the PNG, `kind` is "flow", no key frames.
+
+    annotations: CASME II's coding sheet; the casme2 rows then carry its emotion, action units and key frames.
+    Returns (samples, repairs). Raises WorkbookError for a missing table or map, and when counts differ from COUNTS.
+    """
+    table_path, folder = _locate(Path(root))
+    table = read_table(table_path, ("dataset", "sub", "filename_o", "label"))
+    maps = {path.name.replace(" ", ""): path for path in folder.glob("*.png")}
+    rows = []
+    for cell in table.itertuples():
+        dataset, emotion = cell.dataset.lower(), CLASSES.get(cell.label)
+        if dataset not in COUNTS or emotion is None:
+            problem = f"dataset {cell.dataset!r} with label {cell.label!r} is not of this composite"
+            raise WorkbookError(problem, file=table_path, row=cell.Index, remedy="labels are 0, 1 or 2")
+        path = maps.get(f"{cell.sub}_{cell.filename_o}.png".replace(" ", ""))
+        if path is None:
+            if not _any_map(table, dataset, maps):
+                continue  # the whole dataset is absent: that is allowed, and the counts below tell which are here
+            remedy = f"fetch the release again; expected {cell.sub}_{cell.filename_o}.png in {folder.name}"
+            raise WorkbookError("the flow map of this row is missing", file=table_path, row=cell.Index, remedy=remedy)
+        sample_id, subject = identify(dataset, _subject(dataset, cell.sub), cell.filename_o)
+        rows.append((sample_id, dataset, subject, cell.filename_o, emotion, "", str(path), "flow"))
+    samples = pd.DataFrame(rows, columns=["sample_id", "dataset", "subject", "clip", "emotion", "aus", "path", "kind"])
+    samples = samples.assign(onset=pd.NA, apex=pd.NA, offset=pd.NA, fps=pd.NA)
+    _check_counts(samples, table_path)
+    if annotations:
+        samples = _original_labels(samples, annotations)
+    return samples, []
+
+
+def _locate(root):
+    tables = [path for name in TABLES for path in (root / name, *root.glob(f"*/{name}")) if path.is_file()]
+    folders = [path for name in FOLDERS for path in (root / name, *root.glob(f"*/{name}")) if path.is_dir()]
+    if not tables or not folders:
+        what = f"no label table ({' or '.join(TABLES)})" if not tables else f"no map folder ({' or '.join(FOLDERS)})"
+        raise WorkbookError(what, file=root, remedy=CARD["access"])
+    return tables[0], folders[0]
+
+
+def _any_map(table, dataset, maps):
+    mine = table[table.dataset.str.lower() == dataset]
+    return any(
+        f"{sub}_{clip}.png".replace(" ", "") in maps for sub, clip in zip(mine["sub"], mine.filename_o, strict=True)
+    )
+
+
+def _subject(dataset, text):
+    """One spelling a person (`sub01` = `1` = `01`), so that no one is counted twice."""
+    number = int(re.sub(r"\D", "", text))
+    return {"casme2": f"sub{number:02d}", "samm": f"{number:03d}", "smic": f"s{number:02d}"}[dataset]
+
+
+def _check_counts(samples, file):
+    for dataset, rows in samples.groupby("dataset"):
+        emotions = [int((rows.emotion == emotion).sum()) for emotion in CLASSES.values()]
+        found = (len(rows), rows.subject.nunique(), *emotions)
+        if found != COUNTS[dataset]:
+            problem = (
+                f"{dataset} has (clips, people, negative, positive, surprise) {found}, the release {COUNTS[dataset]}"
+            )
+            raise WorkbookError(problem, file=file, remedy="fetch the complete release; partial ones are refused")
+
+
+def _original_labels(samples, sheet):
+    """The same CASME II maps under the labels of the coding sheet, each held against the composite's class."""
+    coded = casme2.read_sheet(sheet).set_index(["subject", "clip"])
+    samples = samples.copy()
+    for index, row in samples[samples.dataset == "casme2"].iterrows():
+        key = (row.subject.split("/")[1], row["clip"])
+        if key not in coded.index:
+            raise WorkbookError(
+                "this clip is not in the sheet", file=sheet, row=row.sample_id, remedy="check the edition"
+            )
+        emotion = coded.emotion[key]
+        if labels.SCHEMES["megc3"].of[emotion] != row.emotion:
+            problem = f"{emotion} in the sheet is {row.emotion} in the composite"
+            raise WorkbookError(problem, file=sheet, row=row.sample_id, remedy="use an official edition of the sheet")
+        carried = ["emotion", "aus", "onset", "apex", "offset"]
+        samples.loc[index, [*carried, "fps"]] = [*coded.loc[key, carried], casme2.FPS]
+    return samples

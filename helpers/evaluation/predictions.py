@@ -1,0 +1,189 @@
+"""Predictions: one row a (task, model, seed, sample). Every score is computed from this table and from nothing else."""
+
+import json
+import time
+from dataclasses import asdict
+
+import joblib
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from helpers import labels, models, workspace
+from helpers.evaluation import splits
+from helpers.workspace import WorkbookError
+
+COLUMNS = ("task", "sample_id", "dataset", "subject", "model", "seed", "fold", "y_true", "y_pred")
+KEY = ["task", "model", "seed", "sample_id"]
+
+
+def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,), store=None):
+    """Predict every sample by models that never saw its person.
+
+    task: e.g. "megc3-loso". names: model names. X: (n, ...) array in the order of samples. y: (n,) classes.
+    classes: all classes of the task, in order. folds: list of splits.Fold. profile: workspace.Profile. seeds: for the
+    models that draw random numbers; the others run once, with the first. store: folder where finished folds are kept,
+    so that an interrupted run redoes only the fold in hand.
+    Returns (predictions, records): COLUMNS plus p_<class>; and one row a fit with its seconds and what it recorded.
+    A class that a fold's training people lack gets probability 0 there and is named in the records.
+    """
+    if not len(X) == len(samples) == len(y):
+        raise WorkbookError(f"{len(X)} arrays, {len(samples)} samples and {len(y)} labels do not match")
+    y, groups = np.asarray(y, dtype=str), samples.subject.to_numpy(str)
+    data = joblib.hash((X, y, groups, samples.sample_id.to_numpy(str)))
+    keys = [
+        (name, seed, fold)
+        for name in names
+        for seed in (seeds if models.stochastic(name) else seeds[:1])
+        for fold in folds
+    ]
+    work = (delayed(_fold)(*key, profile, X, y, groups, store, data) for key in keys)
+    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1):
+        done = tqdm(Parallel(return_as="generator")(work), total=len(keys), desc=task, mininterval=5)
+        results = list(done)
+    parts = [_rows(task, samples, y, classes, *key, result) for key, result in zip(keys, results, strict=True)]
+    records = [_record(task, classes, *key, result) for key, result in zip(keys, results, strict=True)]
+    predictions = pd.concat(parts, ignore_index=True).sort_values(KEY, kind="stable", ignore_index=True)
+    return check(predictions), pd.DataFrame(records)
+
+
+def cross_predict_schemes(schemes, protocol, names, X, samples, profile, seeds=(0,), store=None):
+    """cross_predict for several class schemes: tasks <scheme>-<protocol>, each on the rows that its scheme keeps.
+
+    schemes: names of labels.SCHEMES. protocol: name of splits.PROTOCOLS. X: (n, ...) in the order of samples.
+    Returns (predictions, records) of all tasks.
+    """
+    parts = []
+    for scheme in schemes:
+        y = labels.targets(samples, scheme)
+        kept = y.notna().to_numpy()
+        some = samples[kept].reset_index(drop=True)
+        folds, classes = splits.PROTOCOLS[protocol](some), labels.scheme(scheme).classes
+        task = f"{scheme}-{protocol}"
+        parts.append(cross_predict(task, names, X[kept], some, y[kept], classes, folds, profile, seeds, store))
+    predictions, records = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+    return check(predictions), records
+
+
+def check(predictions, file=None):
+    """Hold a predictions table to its schema and return it; WorkbookError names what is wrong and where.
+
+    Checked: columns, unique keys, each (task, model, seed) predicts the same samples, probabilities in 0..1 that sum
+    to 1 over the task's classes, classes among the p_ columns.
+    """
+    missing = [column for column in COLUMNS if column not in predictions]
+    if missing:
+        raise WorkbookError(
+            f"predictions lack column(s) {', '.join(missing)}", file=file, remedy="see DESIGN: Predictions"
+        )
+    twice = predictions.duplicated(KEY)
+    if twice.any():
+        row = "/".join(map(str, predictions.loc[twice, KEY].iloc[0]))
+        raise WorkbookError("a sample is predicted twice by one model and seed", file=file, row=row)
+    for task, rows in predictions.groupby("task"):
+        probabilities = rows[[f"p_{name}" for name in classes_of(rows)]]
+        strangers = (set(rows.y_true) | set(rows.y_pred)) - set(classes_of(rows))
+        if strangers:
+            raise WorkbookError(f"task {task} has no column p_{sorted(strangers)[0]}", file=file)
+        bad = ~np.isclose(probabilities.sum(axis=1), 1, atol=1e-4) | (probabilities < 0).any(axis=1)
+        if bad.any():
+            row = rows.sample_id[bad].iloc[0]
+            raise WorkbookError(f"probabilities of task {task} do not sum to 1", file=file, row=row)
+        wanted = set(rows.sample_id)
+        for (model, seed), some in rows.groupby(["model", "seed"]):
+            if set(some.sample_id) != wanted:
+                left = sorted(wanted - set(some.sample_id))[0]
+                raise WorkbookError(f"{model} (seed {seed}) never predicts a sample of {task}", file=file, row=left)
+    return predictions
+
+
+def classes_of(rows):
+    """Classes of one task, in column order: the p_ columns that hold numbers for its rows."""
+    columns = [column for column in rows if column.startswith("p_")]
+    return [column[2:] for column in columns if rows[column].notna().any()]
+
+
+def write(predictions, path):
+    """Write predictions.csv atomically, probabilities with six significant digits."""
+    with workspace.atomic(path) as temporary:
+        check(predictions, path).to_csv(temporary, index=False, float_format="%.6g")
+
+
+def read(path):
+    """Read predictions.csv and hold it to the schema."""
+    text = {
+        "task": str,
+        "sample_id": str,
+        "dataset": str,
+        "subject": str,
+        "model": str,
+        "fold": str,
+        "y_true": str,
+        "y_pred": str,
+    }
+    return check(pd.read_csv(path, dtype=text, keep_default_na=True), path)
+
+
+def _fold(name, seed, fold, profile, X, y, groups, store, data):
+    """Fit one model on one fold's training rows and predict its test rows, or fetch that from the store."""
+    path = None
+    if store:
+        rows = fold.train.tolist(), fold.test.tolist()
+        key = workspace.digest(data, name, seed, asdict(profile), rows, _code(), workspace.versions())
+        path = store / f"{name}-{seed}-{key}.json"
+        if path.exists():
+            return json.loads(path.read_text())
+    workspace.one_thread()
+    # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
+    fold_seed = int(workspace.digest(seed, fold.name), 16) % 2**31
+    workspace.seed(fold_seed)
+    model = models.build(name, profile, fold_seed)
+    start = time.perf_counter()
+    model.fit(X[fold.train], y[fold.train], groups=groups[fold.train])
+    fitted = time.perf_counter()
+    result = {
+        "classes": [str(label) for label in model.classes_],
+        "y_pred": [str(label) for label in model.predict(X[fold.test])],
+        "p": np.asarray(model.predict_proba(X[fold.test]), dtype=float).tolist(),
+        "fit_s": fitted - start,
+        "predict_s": time.perf_counter() - fitted,
+        "record": getattr(model[-1], "record_", {}),
+    }
+    if path:
+        with workspace.atomic(path) as temporary:
+            temporary.write_text(json.dumps(result))
+    return result
+
+
+def _code():
+    """Digest of everything a fit runs through: a changed model or feature makes stored folds stale."""
+    files = sorted(
+        path for folder in ("features", "models") for path in (workspace.ROOT / "helpers" / folder).glob("*.py")
+    )
+    return workspace.digest(*files)
+
+
+def _rows(task, samples, y, classes, name, seed, fold, result):
+    mine = samples.iloc[fold.test][["sample_id", "dataset", "subject"]].reset_index(drop=True)
+    truth = {
+        "task": task,
+        "model": name,
+        "seed": seed,
+        "fold": fold.name,
+        "y_true": y[fold.test],
+        "y_pred": result["y_pred"],
+    }
+    p = pd.DataFrame(result["p"], columns=result["classes"]).reindex(columns=list(classes), fill_value=0.0)
+    return pd.concat([mine.assign(**truth)[list(COLUMNS)], p.add_prefix("p_")], axis=1)
+
+
+def _record(task, classes, name, seed, fold, result):
+    unseen = ", ".join(label for label in classes if label not in result["classes"])
+    timing = {"fit_s": result["fit_s"], "predict_s": result["predict_s"]}
+    record = {"unseen_classes": unseen, "recorded": json.dumps(result["record"]) if result["record"] else ""}
+    return (
+        {"task": task, "model": name, "seed": seed, "fold": fold.name, "train": len(fold.train), "test": len(fold.test)}
+        | timing
+        | record
+    )

@@ -1,0 +1,53 @@
+"""Who is held out. Every split is by person and says so by assertion, not by hope."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers.workspace import WorkbookError
+
+
+class Fold(NamedTuple):
+    """One held-out part: `name`, and row positions of training and test samples."""
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+
+
+def loso(samples):
+    """Leave one subject out: a fold a person (dataset + subject), in sorted order.
+
+    samples: Samples. Raises WorkbookError when there is one person only.
+    """
+    return _held_out(samples, samples.subject, "person")
+
+
+def lodo(samples):
+    """Leave one dataset out. Raises WorkbookError when there is one dataset only."""
+    return _held_out(samples, samples.dataset, "dataset")
+
+
+def fixed(samples):
+    """The source's own train/test split (column `split`); its people are unknown, so their independence is too."""
+    if "split" not in samples or set(samples.split) != {"train", "test"}:
+        raise WorkbookError("these samples carry no train/test split", remedy="use loso")
+    test = (samples.split == "test").to_numpy()
+    return [Fold("test", np.flatnonzero(~test), np.flatnonzero(test))]
+
+
+PROTOCOLS = {"loso": loso, "lodo": lodo, "fixed": fixed}
+
+
+def _held_out(samples, column, what):
+    units = sorted(column.unique())
+    if len(units) < 2:
+        raise WorkbookError(f"only one {what} here: nothing is left to train on", remedy=f"give at least two {what}s")
+    values, subjects = column.to_numpy(), samples.subject.to_numpy()
+    folds = [Fold(unit, np.flatnonzero(values != unit), np.flatnonzero(values == unit)) for unit in units]
+    for fold in folds:
+        both = set(subjects[fold.train]) & set(subjects[fold.test])
+        if both:
+            remedy = "prefix subjects with their dataset, or hold out people instead"
+            raise WorkbookError(f"{sorted(both)[0]} is on both sides of fold {fold.name}", remedy=remedy)
+    return folds

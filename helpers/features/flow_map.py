@@ -1,0 +1,35 @@
+"""Flow maps as rows of numbers: per-map centring and scaling, then flattening. Learns nothing from other samples."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class FlowMap(TransformerMixin, BaseEstimator):
+    """(n, T, 3, H, W) flow -> (n, T*3*H*W) float32.
+
+    centre: subtract each map's median per channel (what is left of the head's rigid motion).
+    scale: divide by each map's standard deviation per channel (people and clips differ in amplitude; direction and
+    place of the motion are what linear models generalise from). A constant channel becomes zero.
+    """
+
+    def __init__(self, centre=True, scale=True):
+        self.centre = centre
+        self.scale = scale
+
+    def fit(self, X, y=None):
+        """Nothing to learn: every map is treated by itself."""
+        self.n_features_in_ = int(np.prod(X.shape[1:]))
+        return self
+
+    def transform(self, X):
+        """(n, T, 3, H, W) -> (n, T*3*H*W) float32."""
+        maps = np.array(X, dtype=np.float32)
+        if self.centre:
+            maps -= np.median(maps, axis=(-2, -1), keepdims=True)
+        if self.scale:
+            spread = maps.std(axis=(-2, -1), keepdims=True)
+            maps /= np.where(spread > 0, spread, 1)
+        return maps.reshape(len(maps), -1)
+
+    def __sklearn_is_fitted__(self):
+        return True

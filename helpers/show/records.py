@@ -1,0 +1,160 @@
+"""What a notebook leaves behind: figures, tables, sentences with numbers filled in, predictions, scores, run.json."""
+
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pandas as pd
+from IPython.display import Markdown, display
+
+from helpers import datasets, workspace
+from helpers.evaluation import predictions as prediction_tables
+from helpers.evaluation import scores as score_tables
+from helpers.show import plots
+from helpers.workspace import NotApplicable
+
+
+class Run:
+    """One run of one notebook: its parameters, its folder outputs/<dataset>/<notebook>, everything it writes.
+
+    Raises WorkbookError for an unknown dataset or profile, or outputs that can't be written.
+    """
+
+    def __init__(self, notebook, dataset, data_dir, annotations, out_dir, profile, seed):
+        datasets.reader(dataset)
+        self.profile = workspace.profile(profile)
+        self.seed, self.dataset, self.notebook = seed, dataset, notebook
+        self.parameters = {
+            "DATASET": dataset, "DATA_DIR": data_dir, "ANNOTATIONS": annotations, "OUT_DIR": out_dir,
+            "PROFILE": profile, "SEED": seed,
+        }  # fmt: skip
+        self.folder = workspace.out_dir(out_dir) / dataset / notebook
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "run.json").unlink(missing_ok=True)  # its absence tells that a run is not finished
+        self.started, self.files, self.sentences, self.notes = time.time(), [], [], {}
+        workspace.seed(seed)
+        workspace.one_thread()
+        plots.use_style()
+
+    @property
+    def checkpoints(self):
+        """Folder where long loops keep finished folds."""
+        return self.folder / "checkpoints"
+
+    @property
+    def seeds(self):
+        """Seeds of this run: SEED and, in profile full, those after it."""
+        return tuple(range(self.seed, self.seed + self.profile.seeds))
+
+    def load(self):
+        """Samples of this run's dataset; their origin goes into run.json."""
+        p = self.parameters
+        samples = datasets.load(p["DATASET"], p["DATA_DIR"], p["ANNOTATIONS"], p["PROFILE"], p["SEED"])
+        self.notes |= {
+            "synthetic": samples.attrs["synthetic"],
+            "samples": len(samples),
+            "people": samples.subject.nunique(),
+        }
+        self.notes["data_fingerprint"] = workspace.fingerprint(samples.attrs["root"])
+        return samples
+
+    def figure(self, figure, name, label=None, show=True):
+        """Save a figure as figures/<name>.png, the dataset's name (and "synthetic") on it, and show it."""
+        plots.stamp(figure, label or self.label)
+        self._write(f"figures/{name}.png", lambda path: figure.savefig(path))
+        if show:
+            display(figure)
+        plots.close(figure)
+
+    def animation(self, gif, name):
+        """Save a GIF (bytes) as figures/<name>.gif and return it."""
+        self._write(f"figures/{name}.gif", lambda path: path.write_bytes(gif))
+        return gif
+
+    def table(self, table, name, digits=3):
+        """Save a table as tables/<name>.csv and return it for display, rounded for the eye only."""
+        self._write(f"tables/{name}.csv", lambda path: table.to_csv(path, index=table.index.name is not None))
+        return table.round(digits)
+
+    def say(self, text, **numbers):
+        """Show a sentence whose numbers code has filled in, and keep it in run.json."""
+        sentence = text.format(**numbers)
+        self.sentences.append(re.sub(r"\s+", " ", sentence))
+        display(Markdown(sentence))
+
+    def keep(self, predictions, seed=0):
+        """Write predictions.csv, scores.csv and scores.json. Returns the score table."""
+        table = score_tables.score(predictions, self.profile.resamples, seed)
+        prediction_tables.write(predictions, self.folder / "predictions.csv")
+        score_tables.write(predictions, table, self.folder)
+        self.files += ["predictions.csv", "scores.csv", "scores.json"]
+        return table
+
+    def not_applicable(self, why):
+        """End the notebook here: it has nothing to work on in this dataset. The runner reports why."""
+        display(Markdown(f"**Not applicable:** {why}"))
+        self.finish(status="not applicable", why=str(why))
+        raise SystemExit(0)
+
+    @contextmanager
+    def unless_not_applicable(self):
+        """Around work that some datasets cannot offer: NotApplicable inside ends the notebook with its reason."""
+        try:
+            yield
+        except NotApplicable as why:
+            self.not_applicable(why)
+
+    def finish(self, status="ok", **notes):
+        """Write run.json, remove files of earlier runs that this one did not write, list what was written."""
+        self._remove_stale()
+        shown = {name: _shareable(value) for name, value in self.parameters.items()}
+        content = {
+            "notebook": self.notebook, "status": status, "parameters": shown, **self.notes, **notes,
+            "seconds": round(time.time() - self.started, 1), "device": device(), "jobs": workspace.jobs(),
+            "python": platform.python_version(), "packages": workspace.versions(), "commit": commit(),
+            "files": sorted(self.files), "sentences": self.sentences,
+        }  # fmt: skip
+        self._write("run.json", lambda path: path.write_text(json.dumps(content, indent=1)))
+        return pd.DataFrame({"written": sorted(self.files)})
+
+    @property
+    def label(self):
+        """Dataset name as it stands on figures."""
+        return f"{self.dataset} (synthetic)" if self.notes.get("synthetic") else self.dataset
+
+    def _write(self, name, save):
+        with workspace.atomic(self.folder / name) as temporary:
+            save(temporary)
+        self.files.append(name)
+
+    def _remove_stale(self):
+        for path in [*self.folder.glob("figures/*"), *self.folder.glob("tables/*"), *self.folder.glob("*.*")]:
+            if str(path.relative_to(self.folder)) not in self.files:
+                path.unlink()
+
+
+def device():
+    """What the run computed on. A GPU counts only if torch was used and saw it."""
+    if "torch" in sys.modules:
+        return dict(zip(("kind", "name"), workspace.device(), strict=True))
+    return {"kind": "cpu", "name": f"{workspace.cores()} CPU cores"}
+
+
+def commit():
+    """Git commit of the workbook, with `+changes` when files differ from it; "unknown" outside a checkout."""
+    if not (workspace.ROOT / ".git").exists() or not shutil.which("git"):
+        return "unknown"
+    git = ["git", "-C", str(workspace.ROOT)]
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout.strip()
+    return head.stdout.strip() + ("+changes" if changed else "") if head.returncode == 0 else "unknown"
+
+
+def _shareable(value):
+    """Parameters go into results that people share: of a path only its last folder."""
+    return str(value).rstrip("/").rsplit("/", 1)[-1] if isinstance(value, str) else value
