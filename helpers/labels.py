@@ -154,9 +154,9 @@ def soft_labels(frames, onset, apex, offset, shape="triangle"):
     frames = np.asarray(frames, dtype=float)
     if not onset <= apex <= offset:
         raise WorkbookError(f"apex {apex} is not within onset {onset} .. offset {offset}", remedy="check the coding")
-    rise = np.clip((frames - onset) / max(apex - onset, 1e-9), 0, 1)
-    fall = np.clip((offset - frames) / max(offset - apex, 1e-9), 0, 1)
-    label = np.where(frames <= apex, rise, fall)
+    rise = np.where(frames < apex, (frames - onset) / max(apex - onset, 1), 1)  # an apex that is the onset is still 1
+    fall = np.where(frames > apex, (offset - frames) / max(offset - apex, 1), 1)
+    label = np.clip(np.minimum(rise, fall), 0, 1)
     if shape == "cosine":
         label = (1 - np.cos(np.pi * label)) / 2
     elif shape != "triangle":

@@ -22,7 +22,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 # What a result depends on: recorded in run.json, part of every cache key. xgboost and OpenCV come in two builds.
 PACKAGES = (
     "numpy", "scipy", "pandas", "scikit-learn", "imbalanced-learn", "torch", "torchvision", "opencv-python-headless",
-    "opencv-python", "scikit-image", "flaml", "lightgbm", "xgboost", "xgboost-cpu", "matplotlib",
+    "opencv-python", "opencv-contrib-python", "scikit-image", "flaml", "lightgbm", "xgboost", "xgboost-cpu",
+    "statsmodels", "matplotlib", "networkx", "nltk", "papermill", "ipykernel",
 )  # fmt: skip
 
 

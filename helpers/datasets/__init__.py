@@ -40,13 +40,9 @@ def load(name, data_dir="", annotations="", profile="quick", seed=0):
     lies elsewhere. profile, seed: matter to the demo only. Returns a DataFrame of COLUMNS, one row a clip or still,
     sorted by sample_id; `attrs` holds `dataset, root, synthetic, repairs`. Raises WorkbookError on bad input.
     """
-    module = reader(name)
-    root = workspace.data_dir(name, data_dir)
-    if hasattr(module, "make"):
+    module, root = reader(name), folder(name, data_dir)
+    if can_be_made(name):
         root = module.make(root, workspace.profile(profile), seed)
-    elif not root.is_dir() or not any(root.iterdir()):
-        state = "is empty" if root.is_dir() else "does not exist"
-        raise WorkbookError(f"the folder of {name} {state}", file=root, remedy=module.CARD["access"])
     sheet = workspace.path(annotations) if annotations else None
     if sheet and not sheet.is_file():
         raise WorkbookError("the annotation file does not exist", file=sheet, remedy="check --annotations")
@@ -56,6 +52,21 @@ def load(name, data_dir="", annotations="", profile="quick", seed=0):
         "dataset": name, "root": str(root), "synthetic": bool(module.CARD.get("synthetic")), "repairs": repairs,
     }  # fmt: skip
     return samples
+
+
+def can_be_made(name):
+    """True for a source that needs no data from outside: its reader makes them."""
+    return hasattr(reader(name), "make")
+
+
+def folder(name, data_dir=""):
+    """The folder of a dataset; WorkbookError says how to get the data when it is absent or empty."""
+    root = workspace.data_dir(name, data_dir)
+    if not can_be_made(name) and (not root.is_dir() or not any(root.iterdir())):
+        state = "is empty" if root.is_dir() else "does not exist"
+        remedy = f"give its place with --data-dir. How to get it: {reader(name).CARD['access']}"
+        raise WorkbookError(f"the folder of {name} {state}", file=root, remedy=remedy)
+    return root
 
 
 def repairs(samples):

@@ -2,6 +2,7 @@
 
 import re
 
+import openpyxl
 import pandas as pd
 
 from helpers.workspace import WorkbookError
@@ -17,16 +18,12 @@ def read_table(path, required, sheet=0):
     when the file can't be read, when a column is missing, or when a cell holds a formula: formulas are never evaluated.
     """
     try:
-        if path.suffix.lower() == ".csv":
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        else:
-            table = pd.read_excel(path, sheet_name=sheet, dtype=str, keep_default_na=False)
+        table = _csv(path) if path.suffix.lower() == ".csv" else _workbook(path, sheet)
     except Exception as error:  # a damaged zip, XML or encoding surfaces as any of a dozen types
         remedy = "open it and save it again as .xlsx, or fetch it anew"
         raise WorkbookError(
             f"cannot read the table ({type(error).__name__}: {error})", file=path, remedy=remedy
         ) from error
-    table.index += 2  # one for the header, one because people count from 1
     table = table.apply(lambda column: column.astype(str).str.strip())
     table = table[table.ne("").any(axis=1)]
     plain = {re.sub(r"[\s_]", "", str(column)).lower(): column for column in table}
@@ -43,6 +40,22 @@ def read_table(path, required, sheet=0):
         remedy = "replace the formula by its value; formulas in data are never evaluated"
         raise WorkbookError("a cell holds a formula", file=path, row=table.index[formula][0], remedy=remedy)
     return table
+
+
+def _csv(path):
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    table.index += 2  # one for the header, one because people count from 1
+    return table
+
+
+def _workbook(path, sheet):
+    book = openpyxl.load_workbook(path, read_only=True, data_only=False)  # formulas as text: seen, never evaluated
+    page = book[sheet] if isinstance(sheet, str) else book.worksheets[sheet]
+    rows = [["" if cell is None else str(cell) for cell in row] for row in page.iter_rows(values_only=True)]
+    book.close()
+    width = max(map(len, rows), default=0)
+    header, *body = ([*row, *[""] * (width - len(row))] for row in rows)
+    return pd.DataFrame(body, columns=header, index=range(2, len(rows) + 1))
 
 
 def frame_number(text, column, file, row):

@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from helpers import labels, models, workspace
 from helpers.evaluation import splits

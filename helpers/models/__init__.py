@@ -8,6 +8,7 @@ random numbers sets `STOCHASTIC = True`; only those are repeated over seeds.
 import importlib
 import inspect
 import pkgutil
+import warnings
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
@@ -62,16 +63,32 @@ def on_components(classifier, seed, components=50):
 
 
 def inner_folds(y, groups, n=3):
-    """Person-grouped, class-stratified folds for tuning inside a training set.
+    """Person-grouped, class-stratified folds for tuning inside a training set, every class in every training part.
 
-    y: (n,) classes; groups: (n,) person of each row; n: folds wanted, fewer where there are fewer people.
-    Returns (list of (train, test) index arrays, integer person codes). WorkbookError without groups or with a single
-    person: inner splits that ignore people would put one person on both sides.
+    y: (n,) classes; groups: (n,) person of each row; n: folds wanted, fewer where there are fewer people. A class so
+    rare that a fold would train without it pins the person who shows it most to the training side of all folds.
+    Returns (n,) int: the fold that validates each row, -1 for rows of pinned people. WorkbookError without groups or
+    with a single person: inner splits that ignore people would put one person on both sides.
     """
     if groups is None:
         raise WorkbookError("fit needs groups", remedy="pass the person of each row: fit(X, y, groups=subjects)")
-    people, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    if len(people) < 2:
-        raise WorkbookError("inner folds need at least two people", remedy="train on more people, or use a fixed model")
-    splitter = StratifiedGroupKFold(min(n, len(people)))
-    return list(splitter.split(np.zeros(len(y)), y, codes)), codes
+    y, people = np.asarray(y), np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+    n = min(n, people.max() + 1, np.unique(y, return_counts=True)[1].max())
+    if n < 2:
+        problem = "inner folds need at least two people and two clips of some class"
+        raise WorkbookError(problem, remedy="train on more people, or use a model that does not tune itself")
+    fold_of = np.empty(len(y), int)
+    with warnings.catch_warnings():
+        # a class rarer than the folds is no surprise here: that is what pinning is for
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        for number, (_, test) in enumerate(StratifiedGroupKFold(n).split(np.zeros(len(y)), y, people)):
+            fold_of[test] = number
+    for label in np.unique(y):
+        if len(set(fold_of[y == label])) == 1 and fold_of[y == label][0] >= 0:
+            fold_of[people == np.bincount(people[y == label]).argmax()] = -1
+    return fold_of
+
+
+def fold_pairs(fold_of):
+    """(train, test) index arrays of each fold that `inner_folds` left with somebody to validate on."""
+    return [(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in np.unique(fold_of[fold_of >= 0])]

@@ -13,7 +13,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import PredefinedSplit
 
-from helpers.models import inner_folds, on_components
+from helpers.models import fold_pairs, inner_folds, on_components
+from helpers.workspace import WorkbookError
 
 STOCHASTIC = True
 
@@ -33,14 +34,15 @@ class GroupedAutoML(ClassifierMixin, BaseEstimator):
         from flaml import AutoML  # not at module level: it imports lightgbm and xgboost
 
         logging.getLogger("flaml.automl").setLevel(logging.ERROR)
-        folds, codes = inner_folds(y, groups)
-        fold_of = np.empty(len(y), int)
-        for number, (_, test) in enumerate(folds):
-            fold_of[test] = number
+        fold_of = inner_folds(y, groups)
+        folds = len(fold_pairs(fold_of))
+        if folds < 2:
+            problem = "too few people share classes to validate on people who were not trained on"
+            raise WorkbookError(problem, remedy="use a model that does not tune itself, or a coarser class scheme")
         self.automl_ = AutoML()
         self.automl_.fit(
             X, y, task="classification", metric="macro_f1", max_iter=self.max_iter, time_budget=-1, eval_method="cv",
-            split_type=PredefinedSplit(fold_of), groups=codes, n_splits=len(folds), learner_selector="roundrobin",
+            split_type=PredefinedSplit(fold_of), n_splits=folds, learner_selector="roundrobin",
             sample=False, seed=self.random_state, n_jobs=1, verbose=0,
         )  # fmt: skip
         self.classes_ = np.asarray(self.automl_.classes_)

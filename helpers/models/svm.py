@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from helpers.features.flow_map import FlowMap
-from helpers.models import GroupedPipeline, inner_folds
+from helpers.models import GroupedPipeline, fold_pairs, inner_folds
 
 
 class TemperatureSVC(ClassifierMixin, BaseEstimator):
@@ -23,24 +23,21 @@ class TemperatureSVC(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y, groups=None):
         """Fit on all rows; the temperature comes from inner folds by person."""
-        folds, _ = inner_folds(y, groups)
+        y, fold_of = np.asarray(y), inner_folds(y, groups)
         self.svc_ = self._svc().fit(X, y)
         self.classes_ = self.svc_.classes_
-        held_out = np.full((len(y), len(self.classes_)), np.nan)
-        for train, test in folds:
-            inner = self._svc().fit(X[train], y[train])
-            columns = np.searchsorted(self.classes_, inner.classes_)
-            held_out[np.ix_(test, columns)] = _columns(inner, X[test])
-        known = ~np.isnan(held_out).any(axis=1)  # a fold whose training people lack a class says nothing about it
-        truth = np.searchsorted(self.classes_, y)[known]
-        rows = np.arange(len(truth))
+        values = np.zeros((len(y), len(self.classes_)))
+        for train, test in fold_pairs(fold_of):
+            values[test] = _columns(self._svc().fit(X[train], y[train]), X[test])
+        held_out = np.flatnonzero(fold_of >= 0)  # nobody, where a class has one person each: then as it comes
+        truth = np.searchsorted(self.classes_, y)[held_out]
 
         def loss(log_temperature):
-            return -log_softmax(held_out[known] / np.exp(log_temperature), axis=1)[rows, truth].mean()
+            return -log_softmax(values[held_out] / np.exp(log_temperature), axis=1)[np.arange(len(truth)), truth].mean()
 
-        self.temperature_ = (
-            float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)) if len(rows) else 1.0
-        )
+        found = minimize_scalar(loss, bounds=(-3, 3), method="bounded").x if len(held_out) else 0.0
+        self.temperature_ = float(np.exp(found))
+        self.record_ = {"temperature": self.temperature_, "calibrated_on": len(held_out)}
         return self
 
     def decision_function(self, X):

@@ -1,0 +1,178 @@
+"""One notebook, executed by papermill in a kernel of its own, and the stamp that says it came to its end.
+
+An executed copy looks complete even when its kernel was killed half-way. So the copy is never asked whether a run
+succeeded: a stamp, deleted before the run and written after it, is. Its key covers everything that decides the result.
+"""
+
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helpers import workspace
+from helpers.workspace import ROOT, WorkbookError
+
+LAST = "11"  # the notebook of this number sums up what the others wrote: it waits for them and depends on them
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one call asks for, every path absolute."""
+
+    parameters: dict  # handed to every notebook
+    outputs: Path  # <out-dir>/<dataset>
+    state: str  # digest of what all notebooks depend on: parameters, data, helpers, libraries, device
+    jobs: int
+
+    def copy(self, notebook):
+        """Where the executed copy goes."""
+        return self.outputs / "executed" / notebook.name
+
+    def stamp(self, notebook):
+        """Where the record of the last successful run lies."""
+        return self.copy(notebook).with_suffix(".json")
+
+
+@dataclass
+class Outcome:
+    """What became of a notebook."""
+
+    name: str
+    status: str  # ok, up to date, not applicable, FAILED
+    seconds: float | None = None  # None if it did not run this time
+    files: list = field(default_factory=list)  # written, relative to the notebook's output folder
+    why: str = ""  # of a status that is not ok
+
+
+def cells(notebook):
+    """Cells of a notebook as dicts whose `source` is one string, without importing nbformat."""
+    try:
+        stored = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError) as error:
+        remedy = "get the file again, or save it anew in JupyterLab"
+        raise WorkbookError("this is not a notebook in format 4", file=notebook, remedy=remedy) from error
+    return [cell | {"source": "".join(cell["source"])} for cell in stored]
+
+
+def key(notebook, plan):
+    """Digest of everything that decides a notebook's result. Prose is not part of it."""
+    code = [cell["source"] for cell in cells(notebook) if cell["cell_type"] == "code"]
+    others = []
+    if notebook.stem.startswith(LAST):
+        mine = plan.stamp(notebook)
+        others = sorted(stamp for stamp in mine.parent.glob("[0-9]*.json") if stamp != mine)
+    return workspace.digest(notebook.stem, code, plan.state, *others)
+
+
+def last_run(notebook, plan):
+    """Outcome of the last run if it still holds: same key, and all that it wrote is still there. Else None."""
+    stamp, results = plan.stamp(notebook), plan.outputs / notebook.stem
+    if not stamp.is_file() or not plan.copy(notebook).is_file():
+        return None
+    try:
+        record = json.loads(stamp.read_text(encoding="utf-8"))
+        same = record.pop("key") == key(notebook, plan)
+    except (ValueError, KeyError):  # a stamp that somebody edited proves nothing
+        return None
+    if not same or not all((results / name).is_file() for name in record["files"]):
+        return None
+    return Outcome(notebook.stem, **record)
+
+
+def check_parameters(notebook, plan):
+    """papermill passes over a parameter that the notebook does not declare; here that is an error."""
+    import papermill
+
+    declared = papermill.inspect_notebook(_literal(notebook))
+    unknown = [name for name in plan.parameters if name not in declared]
+    if unknown:
+        known = f"it declares {', '.join(declared)}" if declared else "it declares none"
+        remedy = f"add them to the cell tagged 'parameters' ({known})"
+        raise WorkbookError(f"undeclared parameter(s) {', '.join(unknown)}", file=notebook, remedy=remedy)
+
+
+def execute(notebook, plan):
+    """Run one notebook to its end and stamp it. Returns an Outcome; whatever goes wrong becomes a FAILED one."""
+    results, stamp = plan.outputs / notebook.stem, plan.stamp(notebook)
+    before, start_key, start = _files(results), key(notebook, plan), time.monotonic()
+    try:
+        for stale in (stamp, results / "run.json"):
+            stale.unlink(missing_ok=True)
+        _papermill(notebook, plan)
+        outcome = _finished(notebook.stem, results)
+    except Exception as error:  # one notebook's failure, whatever it is, must not take the others with it
+        outcome = Outcome(notebook.stem, "FAILED", why=_explain(error, notebook, plan.copy(notebook)))
+    outcome.seconds = round(time.monotonic() - start, 1)
+    outcome.files = sorted(name for name, changed in _files(results).items() if before.get(name) != changed)
+    if outcome.status != "FAILED":
+        record = {name: value for name, value in vars(outcome).items() if name != "name"} | {"key": start_key}
+        with workspace.atomic(stamp) as path:
+            path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return outcome
+
+
+def _papermill(notebook, plan):
+    import papermill
+    from jupyter_client.manager import KernelManager
+    from traitlets.config import Config
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # its errors reach the reader through `_explain`
+    config = Config()
+    if "transport_encryption" in KernelManager.class_trait_names():  # without it newer kernels warn on every run
+        config.KernelManager.transport_encryption = "auto"
+    options = {
+        "kernel_name": "python3", "progress_bar": False, "start_timeout": 120, "config": config,
+        "resources": {"metadata": {"path": str(ROOT)}},  # the kernel's folder; papermill's `cwd` would move all threads
+    }  # fmt: skip
+    for attempt in (1, 2):
+        try:
+            papermill.execute_notebook(_literal(notebook), _literal(plan.copy(notebook)), plan.parameters, **options)
+            return
+        except RuntimeError as error:  # kernels that start at the same moment can be given the same port
+            if attempt == 2 or "before replying" not in str(error):
+                raise
+
+
+def _literal(path):
+    return str(path).replace("{", "{{").replace("}", "}}")  # papermill takes braces in a path for a template
+
+
+def _finished(name, results):
+    """Outcome that the notebook's last cell recorded; without that record it did not get there."""
+    record = results / "run.json"
+    if not record.is_file():
+        raise WorkbookError("it did not finish", remedy="its last cell must write run.json")
+    run = json.loads(record.read_text(encoding="utf-8"))
+    if run.get("status") == "not applicable":
+        return Outcome(name, "not applicable", why=run.get("why", ""))
+    return Outcome(name, "ok")
+
+
+def _explain(error, notebook, copy):
+    """What went wrong, in a line for a reader who wants to mend it; never a traceback."""
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, WorkbookError):
+        return str(error)
+    if isinstance(error, DeadKernelError):
+        begun = [i for i, cell in enumerate(cells(copy)) if cell["metadata"].get("papermill", {}).get("start_time")]
+        remedy = "most likely memory ran out. What to do: try a smaller --profile or fewer --jobs."
+        return f"cell {_number(begun[-1], notebook)}: the kernel died; {remedy}"
+    if not isinstance(error, PapermillExecutionError):
+        return f"{type(error).__name__}: {error}"
+    ours = error.ename in ("WorkbookError", "NotApplicable")  # their whole message is meant for the reader
+    message = error.evalue if ours else f"{error.ename}: {error.evalue.strip()}".splitlines()[0]
+    return f"cell {_number(error.cell_index, notebook)}, In[{error.exec_count}]: {message}"
+
+
+def _number(index, notebook):
+    """Number of a cell in the notebook itself: papermill puts a cell of its own after the parameters."""
+    tagged = [i for i, cell in enumerate(cells(notebook)) if "parameters" in cell["metadata"].get("tags", ())]
+    return index + (index <= tagged[0])
+
+
+def _files(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in files}

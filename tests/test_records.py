@@ -1,0 +1,70 @@
+"""What a notebook leaves behind: complete, free of leftovers, with synthetic results called so."""
+
+import json
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from helpers.show import plots, records
+from helpers.workspace import WorkbookError
+
+
+@pytest.fixture
+def run(tmp_path):
+    return records.Run("99_test", "demo", "", "", str(tmp_path / "out"), "tiny", 0)
+
+
+def figure():
+    drawn, axes = plt.subplots()
+    axes.plot([0, 1])
+    return drawn
+
+
+def test_a_finished_run_lists_what_it_wrote_and_what_it_ran_on(run):
+    run.figure(figure(), "line")
+    run.table(pd.DataFrame({"a": [1.23456]}), "numbers")
+    run.say("UF1 is {score:.2f}", score=0.789)
+    run.finish(weights="none")
+    content = json.loads((run.folder / "run.json").read_text())
+    assert content["status"] == "ok" and content["files"] == ["figures/line.png", "tables/numbers.csv"]
+    assert content["sentences"] == ["UF1 is 0.79"] and content["weights"] == "none"
+    assert content["parameters"]["PROFILE"] == "tiny" and content["packages"]["numpy"] and content["commit"]
+    assert (run.folder / "tables/numbers.csv").read_text() == "a\n1.23456\n", "rounded for the eye only"
+
+
+def test_run_json_is_absent_until_the_end_and_names_no_private_folder(run):
+    assert not (run.folder / "run.json").exists()
+    run.finish()
+    text = (run.folder / "run.json").read_text()
+    assert str(run.folder.parents[1].parent) not in text
+
+
+def test_files_of_an_earlier_run_do_not_linger(run):
+    run.figure(figure(), "old")
+    run.finish()
+    again = records.Run("99_test", "demo", "", "", str(run.folder.parents[1]), "tiny", 0)
+    again.figure(figure(), "new")
+    again.finish()
+    assert [path.name for path in (run.folder / "figures").iterdir()] == ["new.png"]
+
+
+def test_not_applicable_is_recorded_with_its_reason(run):
+    with pytest.raises(SystemExit) as stop:
+        run.not_applicable("there are no frames here")
+    content = json.loads((run.folder / "run.json").read_text())
+    assert stop.value.code == 0 and content["status"] == "not applicable" and "no frames" in content["why"]
+
+
+def test_figures_say_synthetic(run, monkeypatch):
+    said = []
+    monkeypatch.setattr(plots, "stamp", lambda figure, label: said.append(label))
+    run.notes["synthetic"] = True
+    run.figure(figure(), "line")
+    assert said == ["demo (synthetic)"]
+
+
+def test_an_unknown_dataset_leaves_no_folder(tmp_path):
+    with pytest.raises(WorkbookError, match="unknown dataset"):
+        records.Run("99_test", "nonsense", "", "", str(tmp_path), "tiny", 0)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,85 @@
+"""Roots, profiles, caches' keys, atomic writing, and errors that say what to do."""
+
+import subprocess
+import sys
+
+import pytest
+
+from helpers import workspace
+from helpers.workspace import WorkbookError
+
+
+def test_errors_name_file_row_and_remedy():
+    text = str(WorkbookError("no such thing", file="a.csv", row=3, remedy="write it"))
+    assert text == "a.csv, row 3: no such thing. What to do: write it."
+
+
+def test_in_a_notebook_an_error_is_its_message_alone():
+    assert WorkbookError("no such thing")._render_traceback_() == ["WorkbookError: no such thing."]
+
+
+def test_unknown_profile_lists_the_known_ones():
+    with pytest.raises(WorkbookError, match="tiny, quick, full"):
+        workspace.profile("huge")
+
+
+def test_given_data_folder_must_exist(tmp_path):
+    with pytest.raises(WorkbookError, match="does not exist"):
+        workspace.data_dir("casme2", str(tmp_path / "nowhere"))
+
+
+def test_data_folder_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv(workspace.DATA_VARIABLE, str(tmp_path))
+    assert workspace.data_dir("casme2") == tmp_path / "casme2"
+    monkeypatch.delenv(workspace.DATA_VARIABLE)
+    assert workspace.data_dir("casme2") == workspace.ROOT / "data" / "casme2"
+
+
+def test_relative_paths_count_from_the_root_wherever_jupyter_runs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert workspace.path("data/x") == workspace.ROOT / "data" / "x"
+    assert workspace.path(str(tmp_path)) == tmp_path
+
+
+def test_outputs_that_cannot_be_written_say_so(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(WorkbookError, match="no permission to write outputs"):
+        workspace.out_dir(str(tmp_path / "file" / "outputs"))
+
+
+def test_kaggle_is_not_colab(monkeypatch):
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    assert workspace.in_colab()
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "x")
+    assert not workspace.in_colab()
+
+
+def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), workspace.atomic(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+    with workspace.atomic(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+
+
+def test_fingerprint_sees_a_changed_file(tmp_path):
+    (tmp_path / "a").write_text("1")
+    before = workspace.fingerprint(tmp_path)
+    assert workspace.fingerprint(tmp_path) == before
+    (tmp_path / "a").write_text("22")
+    assert workspace.fingerprint(tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    "module", ["helpers.run", "helpers.datasets", "helpers.models", "helpers.evaluation.predictions"]
+)
+def test_heavy_libraries_load_only_where_they_are_used(module):
+    heavy = {"torch", "torchvision", "xgboost", "flaml", "lightgbm"}
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=workspace.ROOT)
+    assert done.stdout.strip() == "[]"
