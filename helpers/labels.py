@@ -19,7 +19,7 @@ EMOTIONS = (
 
 # Words of CASME II, SAMM, SMIC, CAS(ME)^3, MMEW, DFME and the Kaggle folders, beyond the canonical ones.
 SYNONYMS = {
-    "happy": "happiness", "surprised": "surprise", "suprise": "surprise", "disgusted": "disgust", "sad": "sadness",
+    "happy": "happiness", "surprised": "surprise", "disgusted": "disgust", "sad": "sadness",
     "fearful": "fear", "angry": "anger", "contemptuous": "contempt", "other": "others", "repressed": "repression",
     "tense": "repression", "neutrality": "neutral",
 }  # fmt: skip
