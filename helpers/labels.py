@@ -103,10 +103,13 @@ def targets(samples, name):
 
 
 def schemes_for(samples):
-    """Names of the dataset's class schemes, less those that its labels are too coarse for."""
-    dataset = samples.attrs["dataset"]
-    wanted = DEFAULT_SCHEMES.get(dataset, ("megc3",))
-    return [name for name in wanted if samples.emotion[_rows_of(samples, scheme(name))].isin(scheme(name).of).all()]
+    """Names of the dataset's class schemes, less those that have no rows here or need finer labels than these."""
+    found = []
+    for name in DEFAULT_SCHEMES.get(samples.attrs["dataset"], ("megc3",)):
+        emotions = samples.emotion[_rows_of(samples, scheme(name))]
+        if len(emotions) and emotions.isin(scheme(name).of).all():
+            found.append(name)
+    return found
 
 
 class ActionUnit(NamedTuple):

@@ -56,12 +56,12 @@ def test_not_applicable_is_recorded_with_its_reason(run):
     assert stop.value.code == 0 and content["status"] == "not applicable" and "no frames" in content["why"]
 
 
-def test_figures_say_synthetic(run, monkeypatch):
+def test_figures_say_synthetic(run, demo, monkeypatch):
     said = []
     monkeypatch.setattr(plots, "stamp", lambda figure, label: said.append(label))
-    run.notes["synthetic"] = True
+    run.use(demo)
     run.figure(figure(), "line")
-    assert said == ["demo (synthetic)"]
+    assert said == ["demo (synthetic)"] and run.notes["data_fingerprint"]
 
 
 def test_an_unknown_dataset_leaves_no_folder(tmp_path):

@@ -14,9 +14,11 @@ def emotions(samples):
     return [emotion for emotion in labels.EMOTIONS if emotion in set(samples.emotion)]
 
 
-def compute_classes(samples, by="dataset"):
-    """Clips by emotion (rows) and by a column of Samples (columns), canonical order."""
-    return pd.crosstab(samples.emotion, samples[by]).reindex(emotions(samples))
+def compute_classes(samples):
+    """Clips by emotion (rows, canonical order) and by the source's own split, or else by dataset (columns)."""
+    return pd.crosstab(samples.emotion, samples["split" if "split" in samples else "dataset"]).reindex(
+        emotions(samples)
+    )
 
 
 def plot_classes(table):
@@ -205,5 +207,5 @@ def plot_folds(folds):
     axes.set(xlabel="count (the number is people)", ylabel="")
     fewest = folds.people.idxmin()
     axes.set_title(f"{fewest} comes from {folds.people.min()} people: that is its real sample size")
-    figure.legend(loc="outside lower right", ncols=2)
+    figure.legend(loc="outside lower left", ncols=2)
     return figure

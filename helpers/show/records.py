@@ -28,7 +28,7 @@ class Run:
     def __init__(self, notebook, dataset, data_dir, annotations, out_dir, profile, seed):
         datasets.reader(dataset)
         self.profile = workspace.profile(profile)
-        self.seed, self.dataset, self.notebook = seed, dataset, notebook
+        self.seed, self.notebook, self.label = seed, notebook, dataset
         self.parameters = {
             "DATASET": dataset, "DATA_DIR": data_dir, "ANNOTATIONS": annotations, "OUT_DIR": out_dir,
             "PROFILE": profile, "SEED": seed,
@@ -54,18 +54,19 @@ class Run:
     def load(self):
         """Samples of this run's dataset; their origin goes into run.json."""
         p = self.parameters
-        samples = datasets.load(p["DATASET"], p["DATA_DIR"], p["ANNOTATIONS"], p["PROFILE"], p["SEED"])
-        self.notes |= {
-            "synthetic": samples.attrs["synthetic"],
-            "samples": len(samples),
-            "people": samples.subject.nunique(),
-        }
+        return self.use(datasets.load(p["DATASET"], p["DATA_DIR"], p["ANNOTATIONS"], p["PROFILE"], p["SEED"]))
+
+    def use(self, samples):
+        """Record what the figures and tables are made from, and return it."""
+        name, synthetic = samples.attrs["dataset"], samples.attrs["synthetic"]
+        self.label = f"{name} (synthetic)" if synthetic else name
+        self.notes |= {"synthetic": synthetic, "samples": len(samples), "people": samples.subject.nunique()}
         self.notes["data_fingerprint"] = workspace.fingerprint(samples.attrs["root"])
         return samples
 
-    def figure(self, figure, name, label=None, show=True):
+    def figure(self, figure, name, show=True):
         """Save a figure as figures/<name>.png, the dataset's name (and "synthetic") on it, and show it."""
-        plots.stamp(figure, label or self.label)
+        plots.stamp(figure, self.label)
         self._write(f"figures/{name}.png", lambda path: figure.savefig(path))
         if show:
             display(figure)
@@ -121,11 +122,6 @@ class Run:
         }  # fmt: skip
         self._write("run.json", lambda path: path.write_text(json.dumps(content, indent=1)))
         return pd.DataFrame({"written": sorted(self.files)})
-
-    @property
-    def label(self):
-        """Dataset name as it stands on figures."""
-        return f"{self.dataset} (synthetic)" if self.notes.get("synthetic") else self.dataset
 
     def _write(self, name, save):
         with workspace.atomic(self.folder / name) as temporary:
