@@ -79,12 +79,24 @@ def plot_people(table):
 
 
 def compute_durations(samples):
-    """Duration onset -> offset (seconds) and apex position (0 onset .. 1 offset), a row a clip with key frames."""
+    """Seconds onset -> offset, onset -> apex, apex -> offset, and apex position (0 onset .. 1 offset).
+
+    One row a clip that has key frames and a frame rate.
+    """
     timed = samples[samples.onset.notna() & samples.offset.notna() & samples.fps.notna()]
-    length = (timed.offset - timed.onset).astype(float)
-    table = timed[["sample_id", "emotion"]].assign(duration_s=(length / timed.fps.astype(float)).to_numpy())
-    table["apex_position"] = ((timed.apex - timed.onset).astype(float) / length.where(length > 0)).to_numpy()
-    return table.reset_index(drop=True)
+    onset, apex, offset, fps = (timed[name].astype("Float64") for name in ("onset", "apex", "offset", "fps"))
+    seconds = {"duration_s": (offset - onset) / fps, "rise_s": (apex - onset) / fps, "fall_s": (offset - apex) / fps}
+    table = timed[["sample_id", "emotion"]].assign(**seconds, apex_position=(apex - onset) / (offset - onset))
+    return table.astype(dict.fromkeys([*seconds, "apex_position"], float)).reset_index(drop=True)
+
+
+def compute_phases(durations):
+    """Median duration, rise and fall (seconds) by emotion, and over all clips."""
+    columns = ["duration_s", "rise_s", "fall_s"]
+    grouped = durations.groupby("emotion")[columns]
+    table = grouped.median().assign(clips=grouped.size()).reindex(emotions(durations))
+    table.loc["all"] = [*durations[columns].median(), len(durations)]
+    return table.rename_axis("emotion")
 
 
 # What a re-created system states as fact, held against the sheet: seconds, and phases as shares of onset..offset.

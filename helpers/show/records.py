@@ -1,5 +1,6 @@
 """What a notebook leaves behind: figures, tables, sentences with numbers filled in, predictions, scores, run.json."""
 
+import base64
 import json
 import platform
 import re
@@ -10,7 +11,7 @@ import time
 from contextlib import contextmanager
 
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 
 from helpers import datasets, workspace
 from helpers.evaluation import predictions as prediction_tables
@@ -40,6 +41,7 @@ class Run:
         workspace.seed(seed)
         workspace.one_thread()
         plots.use_style()
+        pd.set_option("display.max_colwidth", 100)
 
     @property
     def checkpoints(self):
@@ -73,9 +75,9 @@ class Run:
         plots.close(figure)
 
     def animation(self, gif, name):
-        """Save a GIF (bytes) as figures/<name>.gif and return it."""
+        """Save a GIF (bytes) as figures/<name>.gif and show it, in exported pages too."""
         self._write(f"figures/{name}.gif", lambda path: path.write_bytes(gif))
-        return gif
+        return HTML(f'<img alt="{name}" src="data:image/gif;base64,{base64.b64encode(gif).decode()}">')
 
     def table(self, table, name, digits=3):
         """Save a table as tables/<name>.csv and return it for display, rounded for the eye only."""
