@@ -25,10 +25,10 @@ def test_a_finished_run_lists_what_it_wrote_and_what_it_ran_on(run):
     run.figure(figure(), "line")
     run.table(pd.DataFrame({"a": [1.23456]}), "numbers")
     run.say("UF1 is {score:.2f}", score=0.789)
-    run.finish(weights="none")
+    run.finish(note="x")
     content = json.loads((run.folder / "run.json").read_text())
     assert content["status"] == "ok" and content["files"] == ["figures/line.png", "tables/numbers.csv"]
-    assert content["sentences"] == ["UF1 is 0.79"] and content["weights"] == "none"
+    assert content["sentences"] == ["UF1 is 0.79"] and content["weights"] == "none" and content["note"] == "x"
     assert content["parameters"]["PROFILE"] == "tiny" and content["packages"]["numpy"] and content["commit"]
     assert (run.folder / "tables/numbers.csv").read_text() == "a\n1.23456\n", "rounded for the eye only"
 

@@ -37,7 +37,7 @@ class Run:
         self.folder = workspace.out_dir(out_dir) / dataset / notebook
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "run.json").unlink(missing_ok=True)  # its absence tells that a run is not finished
-        self.started, self.files, self.sentences, self.notes = time.time(), [], [], {}
+        self.started, self.files, self.sentences, self.notes = time.time(), [], [], {"weights": "none"}
         workspace.seed(seed)
         workspace.one_thread()
         plots.use_style()
