@@ -66,16 +66,17 @@ def key(notebook, plan):
 
 
 def last_run(notebook, plan):
-    """Outcome of the last run if it still holds: same key, and all that it wrote is still there. Else None."""
+    """Outcome of the last run if it still holds: same key, and all that it wrote is there as it was. Else None."""
     stamp, results = plan.stamp(notebook), plan.outputs / notebook.stem
     if not stamp.is_file() or not plan.copy(notebook).is_file():
         return None
     try:
         record = json.loads(stamp.read_text(encoding="utf-8"))
         same = record.pop("key") == key(notebook, plan)
+        untouched = record.pop("written") == _written(results, record["files"])
     except (ValueError, KeyError):  # a stamp that somebody edited proves nothing
         return None
-    if not same or not all((results / name).is_file() for name in record["files"]):
+    if not (same and untouched):  # results that were replaced since, from Jupyter say, are not this run's
         return None
     return Outcome(notebook.stem, **record)
 
@@ -105,8 +106,11 @@ def execute(notebook, plan):
         outcome = Outcome(notebook.stem, "FAILED", why=_explain(error, notebook, plan.copy(notebook)))
     outcome.seconds = round(time.monotonic() - start, 1)
     outcome.files = sorted(name for name, changed in _files(results).items() if before.get(name) != changed)
-    if outcome.status != "FAILED":
-        record = {name: value for name, value in vars(outcome).items() if name != "name"} | {"key": start_key}
+    if outcome.status == "FAILED":
+        (results / "run.json").unlink(missing_ok=True)  # written early, it would tell of a success
+    else:
+        record = {name: value for name, value in vars(outcome).items() if name != "name"}
+        record |= {"key": start_key, "written": _written(results, outcome.files)}
         with workspace.atomic(stamp) as path:
             path.write_text(json.dumps(record, indent=1), encoding="utf-8")
     return outcome
@@ -174,5 +178,11 @@ def _number(index, notebook):
 
 
 def _files(folder):
-    files = (path for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*") if path.is_file() and "checkpoints" not in path.parts)
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in files}
+
+
+def _written(folder, names):
+    """Sizes and times of files, in order; None for one that is gone."""
+    paths = [folder / name for name in names]
+    return [[path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else None for path in paths]

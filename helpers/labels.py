@@ -21,7 +21,7 @@ EMOTIONS = (
 SYNONYMS = {
     "happy": "happiness", "surprised": "surprise", "disgusted": "disgust", "sad": "sadness",
     "fearful": "fear", "angry": "anger", "contemptuous": "contempt", "other": "others", "repressed": "repression",
-    "tense": "repression", "neutrality": "neutral",
+    "neutrality": "neutral",
 }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ SCHEMES = {
                "See et al. 2019, MEGC 2019, doi:10.1109/FG.2019.8756611"),
         Scheme("casme4", ("happiness", "surprise", "disgust", "repression"),
                dict.fromkeys(_CASME2) | _same(*_CASME2[:4]), "casme2",
-               "the four CASME II classes of MEGC 2019's 145 clips"),
+               "four CASME II classes; 145 of their 147 clips are in the MEGC 2019 composite"),
         Scheme("casme5", ("happiness", "surprise", "disgust", "repression", "others"),
                dict.fromkeys(_CASME2) | _same(*_CASME2[:4], "others"), "casme2",
                "Yan et al. 2014, doi:10.1371/journal.pone.0086041"),
@@ -103,12 +103,24 @@ def targets(samples, name):
 
 
 def schemes_for(samples):
-    """Names of the dataset's class schemes, less those that have no rows here or need finer labels than these."""
+    """Names of the dataset's class schemes, less those that have no rows here or need finer labels than these.
+
+    WorkbookError when the dataset has no schemes, or none is left.
+    """
+    name = samples.attrs["dataset"]
+    if name not in DEFAULT_SCHEMES:
+        raise WorkbookError(f"no class schemes are named for {name}", remedy="add it to labels.DEFAULT_SCHEMES")
     found = []
-    for name in DEFAULT_SCHEMES.get(samples.attrs["dataset"], ("megc3",)):
-        emotions = samples.emotion[_rows_of(samples, scheme(name))]
-        if len(emotions) and emotions.isin(scheme(name).of).all():
-            found.append(name)
+    for wanted in DEFAULT_SCHEMES[name]:
+        emotions = set(samples.emotion[_rows_of(samples, scheme(wanted))])
+        coarse = emotions & {"positive", "negative"} - set(scheme(wanted).of)
+        if emotions and not coarse:
+            targets(samples, wanted)  # an emotion that the scheme forgot is an error, not a scheme less
+            found.append(wanted)
+    if not found:
+        raise WorkbookError(
+            f"no class scheme of {name} fits these labels", remedy="give the coding sheet: --annotations"
+        )
     return found
 
 

@@ -40,6 +40,8 @@ def parse(argv=None):
     args = parser.parse_args(argv)
     if args.jobs < 1:
         parser.error("--jobs must be 1 or more")
+    if not 0 <= args.seed < 2**31:
+        parser.error("--seed must be 0 or more, and below 2147483648")
     return args
 
 
@@ -49,9 +51,10 @@ def find(folder, only=""):
     if not notebooks:
         raise WorkbookError("there are no notebooks", file=folder, remedy="get the whole repository")
     picked = set()
-    for word in filter(None, (word.strip().removesuffix(".ipynb") for word in only.split(","))):
+    words = [word.strip().removesuffix(".ipynb") for word in only.split(",")]
+    for word in words if only else ():
         beginning = f"{int(word):02d}_" if word.isdecimal() else word
-        matches = [path for path in notebooks if path.stem.startswith(beginning)]
+        matches = [path for path in notebooks if word and path.stem.startswith(beginning)]
         if not matches:
             remedy = f"choose from {', '.join(path.stem for path in notebooks)}"
             raise WorkbookError(f"unknown notebook {word!r}", remedy=remedy)
@@ -169,7 +172,6 @@ def _result(outcome, copy):
 def _wrote(outcome):
     """`3 figures, 4 tables, predictions, scores` from the files that a run wrote."""
     parts = [PurePosixPath(name) for name in outcome.files if name != "run.json"]
-    parts = [path for path in parts if path.parts[0] != "checkpoints"]
     counts = Counter(path.parts[0] if len(path.parts) > 1 else path.stem for path in parts)
     plural = sorted(counts.keys() & {"figures", "tables"})
     counted = [f"{counts[name]} {name if counts[name] > 1 else name.removesuffix('s')}" for name in plural]
@@ -205,10 +207,13 @@ def main(argv=None, folder=NOTEBOOKS):
             _list(notebooks, plan)
             return 0
         workspace.out_dir(plan.outputs / "executed")
-        prepare(args.jobs)
-        print(f"dataset {args.dataset} · profile {args.profile} · device {device()} ({workspace.cores()} CPU cores)")
-        for outcome in run_all(notebooks, plan, args.force):
-            outcomes.append(outcome)
+        with workspace.lock(plan.outputs):
+            prepare(args.jobs)
+            print(
+                f"dataset {args.dataset} · profile {args.profile} · device {device()} ({workspace.cores()} CPU cores)"
+            )
+            for outcome in run_all(notebooks, plan, args.force):
+                outcomes.append(outcome)
     except WorkbookError as error:
         print(error, file=sys.stderr)
         return 2

@@ -81,6 +81,11 @@ set_up() {
     if [ -n "${CPU_ONLY:-}" ] && ! command -v uv >/dev/null; then
         give_up "CPU_ONLY=1 needs uv, which knows where the smaller torch is. Install uv, or leave CPU_ONLY out."
     fi
+    local other
+    other="$(cat "$ROOT/.venv/unfinished" 2>/dev/null || true)"
+    if [[ "$other" =~ ^[0-9]+$ ]] && [ "$other" != $$ ] && kill -0 "$other" 2>/dev/null; then
+        give_up "another set-up (process $other) is at work in .venv. Wait until it is done."
+    fi
     # `unfinished` is left by a set-up that was interrupted, which may have left half a package, too.
     if [ -e "$ROOT/.venv/unfinished" ] || ! is_recent "$PYTHON"; then
         check_disk
@@ -88,7 +93,7 @@ set_up() {
         is_new=yes
     fi
     rm -f "$ROOT/.venv/ready"
-    : >"$ROOT/.venv/unfinished"
+    echo $$ >"$ROOT/.venv/unfinished"
     trap 'exit 130' INT TERM # else bash takes an interrupted installer for a failed one
     echo "Installing the packages into .venv, once: about a minute with uv, ten with pip."
     if [ -z "${CPU_ONLY:-}" ] && [ "$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then

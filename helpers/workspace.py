@@ -20,10 +20,13 @@ JOBS_VARIABLE = "MICROEXPRESSION_JOBS"
 DRIVE = Path("/content/drive/MyDrive")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # What a result depends on: recorded in run.json, part of every cache key. xgboost and OpenCV come in two builds.
+COMPUTING = (
+    "numpy", "scipy", "scikit-learn", "imbalanced-learn", "torch", "torchvision", "opencv-python-headless",
+    "opencv-python", "opencv-contrib-python", "scikit-image", "flaml", "lightgbm", "xgboost", "xgboost-cpu", "joblib",
+)  # fmt: skip
 PACKAGES = (
-    "numpy", "scipy", "pandas", "scikit-learn", "imbalanced-learn", "torch", "torchvision", "opencv-python-headless",
-    "opencv-python", "opencv-contrib-python", "scikit-image", "flaml", "lightgbm", "xgboost", "xgboost-cpu",
-    "statsmodels", "matplotlib", "networkx", "nltk", "papermill", "ipykernel",
+    *COMPUTING, "pandas", "openpyxl", "statsmodels", "matplotlib", "seaborn", "networkx", "nltk", "papermill",
+    "ipykernel",
 )  # fmt: skip
 
 
@@ -132,11 +135,14 @@ def cores():
 
 def jobs():
     """Worker processes a loop may start: $MICROEXPRESSION_JOBS, which the runner sets, else all cores."""
-    return max(1, int(os.environ.get(JOBS_VARIABLE, cores())))
+    wanted = os.environ.get(JOBS_VARIABLE) or str(cores())
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise WorkbookError(f"{JOBS_VARIABLE} is {wanted!r}", remedy="set it to the number of processes, 1 or more")
+    return int(wanted)
 
 
 def one_thread():
-    """One thread a process: on small folds, processes with one thread each beat threads (benchmarks/)."""
+    """One thread a process: on small folds, processes with one thread each beat threads."""
     from threadpoolctl import threadpool_limits
 
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
@@ -176,10 +182,44 @@ def digest(*things):
     return total.hexdigest()[:16]
 
 
-def fingerprint(folder):
-    """Digest of a folder's files by relative name, size and modification time (contents would cost minutes)."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return digest([(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files])
+def fingerprint(folder, times=True):
+    """Digest of a folder's files by relative name, size and modification time (contents would cost minutes).
+
+    Linked folders are entered: large datasets often lie on another disk. Without `times` the digest is the same on
+    every machine that holds the same files, and blind to a change that keeps a file's size.
+    """
+    found, seen = [], set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        inside = os.path.realpath(here)
+        if inside in seen:  # a link that leads back to a folder above it
+            folders.clear()
+            continue
+        seen.add(inside)
+        for name in files:
+            path = Path(here, name)
+            state = path.stat() if path.exists() else path.lstat()
+            found.append((path.relative_to(folder).as_posix(), state.st_size, state.st_mtime_ns if times else 0))
+    return digest(sorted(found))
+
+
+@contextmanager
+def lock(folder):
+    """Keep a folder of results to one run at a time; the system releases it, however the process ends.
+
+    Raises WorkbookError while another process holds it. Without fcntl (Windows) there is no lock.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with open(Path(folder) / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            remedy = "wait until it ends, or give this run another --out-dir"
+            raise WorkbookError("another run is writing here", file=folder, remedy=remedy) from error
+        yield
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Every reader returns the same table; bad input ends in a message that names the file, the row and the remedy."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -33,7 +35,7 @@ def test_an_empty_folder_says_how_to_get_the_data(tmp_path):
 
 
 def test_samples_of_the_demo(demo):
-    assert tuple(demo.columns) == datasets.COLUMNS
+    assert tuple(demo.columns) == (*datasets.COLUMNS, "cropped") and demo.cropped.all()
     assert demo.attrs["synthetic"] and demo.sample_id.is_unique and demo.sample_id.is_monotonic_increasing
     assert (demo.onset <= demo.apex).all() and (demo.apex <= demo.offset).all()
     assert set(demo.emotion) == set(labels.scheme("demo7").classes)
@@ -102,8 +104,28 @@ def test_casme2_prefers_cropped_frames(casme2_folder):
     for number in range(8, 13):
         cv2.imwrite(str(folder / f"reg_img{number}.jpg"), np.zeros((8, 8, 3), np.uint8))
     samples = datasets.load("casme2", str(casme2_folder)).set_index("sample_id")
+    assert samples.cropped.to_dict() == {name: name == "casme2/sub01/EP03_02" for name in samples.index}
     assert "Cropped" in samples.path["casme2/sub01/EP03_02"]
-    assert "RAW" in samples.path["casme2/sub01/EP02_01f"]
+
+
+def test_a_folder_above_the_data_does_not_make_crops_of_whole_pictures(casme2_folder):
+    root = casme2_folder.rename(casme2_folder.with_name("mycrop-project"))
+    assert not datasets.load("casme2", str(root)).cropped.any()
+
+
+def test_one_clip_in_two_folders_is_refused_and_archive_litter_is_not_data(casme2_folder):
+    raw = casme2_folder / "CASME2_RAW_selected"
+    shutil.copytree(raw, casme2_folder / "__MACOSX" / "Cropped")
+    assert not datasets.load("casme2", str(casme2_folder)).cropped.any()
+    shutil.copytree(raw / "sub01" / "EP03_02", raw / "sub1" / "EP03_02")
+    with pytest.raises(WorkbookError, match="clip sub01/EP03_02 is there twice"):
+        datasets.load("casme2", str(casme2_folder))
+
+
+def test_a_cut_extraction_is_refused_and_only_the_known_one_is_mended(casme2_folder):
+    (casme2_folder / "CASME2_RAW_selected/sub01/EP02_01f/img51.png").unlink()
+    with pytest.raises(WorkbookError, match="row 2: 1 of 6 frames of EP02_01f are missing"):
+        datasets.load("casme2", str(casme2_folder))
 
 
 def with_row(folder, number, **values):
@@ -192,7 +214,9 @@ def test_a_dataset_that_is_wholly_absent_is_allowed_a_partial_one_is_not(tmp_pat
     root = write_flow_release(tmp_path, counts)
     for path in (root / "flow").glob("[0-9]*.png"):
         path.unlink()
-    assert set(datasets.load("megc2019", str(root)).dataset) == {"casme2", "smic"}
+    samples = datasets.load("megc2019", str(root))
+    assert set(samples.dataset) == {"casme2", "smic"}
+    assert datasets.repairs(samples).repair.to_list() == ["dataset left out"]
     next((root / "flow").glob("s01*.png")).unlink()
     with pytest.raises(WorkbookError, match="flow map of this row is missing"):
         datasets.load("megc2019", str(root))

@@ -63,6 +63,18 @@ def test_schemes_for_drops_what_the_labels_are_too_coarse_for(real_maps, shared)
     assert labels.schemes_for(coarse) == ["megc3"]
 
 
+def test_a_dataset_without_schemes_or_with_labels_that_fit_none_is_an_error(real_maps):
+    samples = real_maps.copy()
+    samples.attrs = {"dataset": "unheard"}
+    with pytest.raises(WorkbookError, match="no class schemes are named for unheard"):
+        labels.schemes_for(samples)
+    samples.attrs = {"dataset": "casme2"}
+    with pytest.raises(WorkbookError, match="says nothing about 'contempt'"):
+        labels.schemes_for(samples.assign(dataset="casme2", emotion="contempt"))
+    with pytest.raises(WorkbookError, match="no class scheme of casme2 fits"):
+        labels.schemes_for(samples.assign(dataset="casme2", emotion="negative"))
+
+
 def units(text):
     return [(unit.side + str(unit.number) + unit.intensity, unit.uncertain) for unit in labels.action_units(text)]
 

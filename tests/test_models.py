@@ -108,18 +108,57 @@ def test_fit_never_sees_a_person_who_is_predicted(problem, monkeypatch):
         assert not set(who[sorted(fitted)]) & set(who[sorted(predicted)])
 
 
-def test_scaler_and_components_are_fitted_on_training_rows_only(problem):
-    X, y, groups, _ = problem
-    train = groups != groups[0]
-    spoiled = X.copy()
-    spoiled[~train] = 1e6  # had the held-out person reached any fit, it would show
-    for name in ("logistic", "random_forest", "svm"):
-        clean = models.build(name, TINY, 0).fit(X[train], y[train], groups=groups[train])
-        again = models.build(name, TINY, 0).fit(spoiled[train], y[train], groups=groups[train])
-        assert np.array_equal(clean.named_steps["scaler"].mean_, again.named_steps["scaler"].mean_)
-        assert np.array_equal(
-            clean.named_steps["scaler"].mean_, FlowMap().fit_transform(X[train]).mean(axis=0, dtype=float)
-        ) or (np.allclose(clean.named_steps["scaler"].mean_, FlowMap().fit_transform(X[train]).mean(axis=0), atol=1e-5))
+@pytest.mark.parametrize("name", ["logistic", "svm", "random_forest"])
+def test_a_spoiled_held_out_person_changes_nothing_that_was_fitted(name, problem, monkeypatch):
+    """The held-out person's arrays become huge: had they reached a scaler, a component or a calibration, it shows."""
+    X, y, groups, samples = problem
+    fitted = []
+
+    class Watched(models.GroupedPipeline):
+        def predict(self, X):
+            pca = self.named_steps["pca"].pca_.components_ if "pca" in self.named_steps else 0
+            fitted.append((self.named_steps["scaler"].mean_.copy(), pca, getattr(self[-1], "temperature_", 0)))
+            return super().predict(X)
+
+    build = models.module(name).build
+    monkeypatch.setattr(models, "build", lambda _, profile, seed: Watched(build(profile, seed).steps))
+    monkeypatch.setenv(workspace.JOBS_VARIABLE, "1")
+    fold = splits.loso(samples)[:1]
+    for arrays in (X, np.where((groups == fold[0].name)[:, None, None, None, None], 1e6, X)):
+        predictions.cross_predict("megc3-loso", [name], arrays, samples, y, CLASSES, fold, TINY)
+    (mean, pca, temperature), (mean2, pca2, temperature2) = fitted
+    assert np.array_equal(mean, mean2) and np.array_equal(pca, pca2) and temperature == temperature2
+
+
+def test_automl_validates_on_people_it_did_not_train_on_and_keeps_rows_and_labels_together(monkeypatch):
+    """Every validation that FLAML makes is watched: the folds are ours, the labels belong to the rows."""
+    from flaml.automl.task import generic_task
+
+    rng = np.random.default_rng(0)
+    groups, y = np.repeat([f"p{n}" for n in range(9)], 10), np.array(["a", "b", "c"])[rng.integers(0, 3, 90)]
+    y[:3] = "z"  # a class that one person alone shows
+    X = rng.normal(size=(90, 6))
+    X[:, 0] = np.arange(90)
+    fold_of, codes = models.inner_folds(y, groups), {label: code for code, label in enumerate(sorted(set(y)))}
+    seen, original = [], generic_task.get_val_loss
+
+    def watch(config, estimator, X_train, y_train, X_val, y_val, *args, **options):
+        seen.append([np.asarray(part) for part in (X_train, y_train, X_val, y_val)])
+        return original(config, estimator, X_train, y_train, X_val, y_val, *args, **options)
+
+    monkeypatch.setattr(generic_task, "get_val_loss", watch)
+    models.module("flaml").GroupedAutoML(10).fit(X, y, groups=groups)
+    assert len(seen) >= 20
+    for X_train, y_train, X_val, y_val in seen:
+        train, val = X_train[:, 0].astype(int), X_val[:, 0].astype(int)
+        assert not set(groups[train]) & set(groups[val])
+        assert (
+            len(set(fold_of[val])) == 1
+            and fold_of[val[0]] >= 0
+            and set(train) == set(np.flatnonzero(fold_of != fold_of[val[0]]))
+        )
+        assert [codes[label] for label in y[train]] == y_train.astype(int).tolist()
+        assert [codes[label] for label in y[val]] == y_val.astype(int).tolist()
 
 
 def test_a_feature_that_names_the_person_helps_nobody(problem):
@@ -197,6 +236,17 @@ def test_finished_folds_are_kept_and_used_again(problem, tmp_path, monkeypatch):
     again, _ = predictions.cross_predict(*call)
     pd.testing.assert_frame_equal(first, again)
     assert {path: path.stat().st_mtime_ns for path in kept[1:]} == before and kept[0].exists()
+
+
+def test_a_fold_file_that_was_cut_short_is_fitted_again(problem, tmp_path):
+    X, y, _, samples = problem
+    call = ("megc3-loso", ["majority"], X, samples, y, CLASSES, splits.loso(samples), TINY, (0,), tmp_path)
+    first, fits = predictions.cross_predict(*call)
+    path = min(tmp_path.iterdir())
+    path.write_text(path.read_text()[:40])
+    again, stored = predictions.cross_predict(*call)
+    pd.testing.assert_frame_equal(first, again)
+    assert not fits.stored.any() and stored.stored.sum() == 5
 
 
 def test_changed_data_is_not_answered_from_the_store(problem, tmp_path):

@@ -69,13 +69,28 @@ def test_flow_of_the_demo_follows_its_true_displacement(demo):
 def test_flow_says_where_it_does_not_apply(demo):
     with pytest.raises(NotApplicable, match="neither flow maps nor cropped"):
         flow.onset_to_apex(demo.assign(kind="image"))
-    with pytest.raises(NotApplicable):
-        flow.onset_to_apex(demo.assign(path=demo.path.str.replace("Cropped", "RAW")))
+    with pytest.raises(NotApplicable, match=f"1 of {len(demo)} clips are whole pictures.*{demo.sample_id[3]}"):
+        flow.onset_to_apex(demo.assign(cropped=demo.index != 3))
     without = demo.copy()
     without.loc[2, "apex"] = pd.NA
     with pytest.raises(WorkbookError, match="has no apex") as error:
         flow.onset_to_apex(without)
     assert demo.sample_id[2] in str(error.value)
+
+
+def test_clips_without_a_rise_are_left_out_by_name(demo):
+    some = demo.copy()
+    some.loc[2, "apex"], some.loc[5, "apex"] = pd.NA, some.onset[5]
+    kept, left_out = flow.with_apex(some)
+    assert list(left_out.sample_id) == [demo.sample_id[2], demo.sample_id[5]] and len(kept) == len(demo) - 2
+    assert list(left_out.reason) == ["the coders marked no apex", "the apex is the onset frame"]
+    assert flow.onset_to_apex(kept.head(3)).values.shape[0] == 3
+
+
+def test_flow_maps_are_never_left_out(smic_maps):
+    samples = datasets.load("megc2019", str(smic_maps))
+    kept, left_out = flow.with_apex(samples)
+    assert len(kept) == len(samples) == 164 and left_out.empty
 
 
 def test_frames_sort_by_number_and_bad_ones_are_named(casme2_folder):

@@ -193,6 +193,10 @@ def delete_result(book):
     (book.outputs / "made" / "00_a" / "figures" / "a.png").unlink()
 
 
+def replace_result(book):
+    (book.outputs / "made" / "00_a" / "figures" / "a.png").write_text("from another run")
+
+
 def delete_copy(book):
     book.executed("00_a.ipynb").unlink()
 
@@ -216,7 +220,7 @@ def leave_bytecode(book):
     (cache / "a.pyc").write_bytes(b"x")
 
 
-CHANGES = [edit_code, edit_helper, rename_helper, delete_result, delete_copy, delete_stamp, break_stamp]
+CHANGES = [edit_code, edit_helper, rename_helper, delete_result, replace_result, delete_copy, delete_stamp, break_stamp]
 
 
 @pytest.mark.parametrize(

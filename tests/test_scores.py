@@ -1,7 +1,6 @@
 """Scores against scikit-learn, against published confusion matrices, and intervals against theory."""
 
 import json
-import time
 
 import numpy as np
 import pandas as pd
@@ -63,7 +62,8 @@ def test_a_class_that_is_never_predicted_counts_and_is_not_dropped():
 
 
 def test_a_class_without_clips_makes_the_mean_undefined_instead_of_better():
-    assert np.isnan(scores.metrics([[10, 0, 0], [0, 5, 0], [0, 0, 0]])["uar"])
+    for counts in ([[10, 0, 0], [0, 5, 0], [0, 0, 0]], [[9, 0, 1], [0, 5, 0], [0, 0, 0]]):
+        assert np.isnan(scores.metrics(counts)["uar"]) and np.isnan(scores.metrics(counts)["uf1"])
 
 
 def test_pooling_is_not_the_mean_over_people():
@@ -137,13 +137,6 @@ def test_every_resampling_has_every_class():
     assert drawn.shape == (300, 1, 2, 2) and (drawn.sum(axis=(1, 3)) > 0).all()
 
 
-def test_two_thousand_resamples_of_the_composite_take_under_a_second():
-    found = random_table(442, 68)
-    start = time.process_time()
-    scores.score(found[found.model == "majority"], resamples=2000)
-    assert time.process_time() - start < 1
-
-
 def test_paired_gain_of_a_model_over_itself_is_zero_and_a_better_one_wins():
     found = random_table(right=0.4)
     truth = found[found.model == "some"].y_true
@@ -155,6 +148,13 @@ def test_paired_gain_of_a_model_over_itself_is_zero_and_a_better_one_wins():
     assert gains.verdict.to_dict() == {"majority": "worse", "perfect": "better", "twin": "tie"}
 
 
+def test_paired_gain_needs_the_same_people():
+    found = random_table()
+    lost = found.subject.iloc[0]
+    with pytest.raises(WorkbookError, match="never predicts"):
+        compare.gains(found[(found.model == "majority") | (found.subject != lost)], "megc3-loso", "majority", 20)
+
+
 def test_written_scores_can_be_read_and_agree(tmp_path):
     found = random_table()
     scored = scores.score(found, resamples=50)
@@ -164,6 +164,7 @@ def test_written_scores_can_be_read_and_agree(tmp_path):
     assert list(again.columns[: len(scores.COLUMNS)]) == list(scores.COLUMNS)
     assert again.uf1.to_numpy() == pytest.approx([row["uf1"] for row in content["scores"]], rel=1e-5)
     counts = np.array(content["confusion"]["megc3-loso"]["some"]["counts"])
+    assert "NaN" not in (tmp_path / "scores.json").read_text()
     assert counts.sum() == 120 and len(content["subjects"]) == 2 * 12 and content["timestamp"]
 
 
@@ -190,6 +191,12 @@ def test_predictions_survive_writing_and_give_the_same_scores(tmp_path):
         (lambda t: t.iloc[1:], "never predicts a sample"),
         (lambda t: t.assign(p_negative=t.p_negative + 0.2), "do not sum to 1"),
         (lambda t: t.assign(y_pred=t.y_pred.replace("surprise", "joy")), "no column p_joy"),
+        (lambda t: t.assign(p_negative=t.p_negative.mask(t.index == 7)), "are missing, negative"),
+        (
+            lambda t: t.assign(y_true=t.y_true.mask(t.index == 200, "surprise").mask(t.index == 80, "positive")),
+            "y_true",
+        ),
+        (lambda t: t.assign(subject=t.subject.mask(t.index == 130, "casme2/99")), "several subject"),
     ],
 )
 def test_a_broken_predictions_table_is_refused_by_name(tmp_path, spoil, message):

@@ -50,6 +50,8 @@ def test_the_sources_own_split_is_used_only_where_it_is_given():
         splits.fixed(samples)
     (fold,) = splits.fixed(samples.assign(split=["train", "test", "train"]))
     assert list(fold.train) == [0, 2] and list(fold.test) == [1]
+    with pytest.raises(WorkbookError, match="kaggle/1 is on both sides"):
+        splits.fixed(people([("kaggle", 1), ("kaggle", 1)]).assign(split=["train", "test"]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.sampled_from("abc")), min_size=4, max_size=60), st.integers(2, 5))

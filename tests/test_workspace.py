@@ -1,5 +1,6 @@
 """Roots, profiles, caches' keys, atomic writing, and errors that say what to do."""
 
+import os
 import subprocess
 import sys
 
@@ -73,6 +74,45 @@ def test_fingerprint_sees_a_changed_file(tmp_path):
     assert workspace.fingerprint(tmp_path) == before
     (tmp_path / "a").write_text("22")
     assert workspace.fingerprint(tmp_path) != before
+
+
+def test_fingerprint_enters_linked_folders_and_survives_a_loop(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "frame").write_text("1")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "Cropped").symlink_to(tmp_path / "disk")
+    (data / "loop").symlink_to(data)
+    before = workspace.fingerprint(data)
+    (tmp_path / "disk" / "frame").write_text("22")
+    assert workspace.fingerprint(data) != before
+
+
+def test_a_fingerprint_without_times_is_the_same_on_every_machine(tmp_path):
+    for name, moment in (("a", 1), ("b", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "f").write_text("same")
+        os.utime(tmp_path / name / "f", (moment, moment))
+    assert workspace.fingerprint(tmp_path / "a") != workspace.fingerprint(tmp_path / "b")
+    assert workspace.fingerprint(tmp_path / "a", times=False) == workspace.fingerprint(tmp_path / "b", times=False)
+
+
+def test_a_folder_of_results_belongs_to_one_run_at_a_time(tmp_path):
+    with (
+        workspace.lock(tmp_path),
+        pytest.raises(WorkbookError, match="another run is writing"),
+        workspace.lock(tmp_path),
+    ):
+        pass
+    with workspace.lock(tmp_path):
+        assert (tmp_path / ".lock").exists()
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-1"])
+def test_a_senseless_number_of_jobs_is_refused(monkeypatch, value):
+    monkeypatch.setenv(workspace.JOBS_VARIABLE, value)
+    with pytest.raises(WorkbookError, match=workspace.JOBS_VARIABLE):
+        workspace.jobs()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from helpers.workspace import WorkbookError
 COLUMNS = (
     "sample_id", "dataset", "subject", "clip", "emotion", "onset", "apex", "offset", "fps", "aus", "path", "kind",
 )  # fmt: skip
+OPTIONAL = ("split", "intensity", "cropped")  # where the source has one; cropped: its frames are face crops
 KINDS = ("frames", "flow", "image", "video")
 REPAIR_COLUMNS = ("sample_id", "file", "row", "problem", "repair", "reason")
 FRAME_COLUMNS = ("onset", "apex", "offset")  # nullable integers: SMIC has no apex, flow maps have no frames at all
@@ -104,8 +105,7 @@ def check(samples, file=None):
     samples = samples.astype(dict.fromkeys(FRAME_COLUMNS, "Int64") | {"fps": "Float64"})
     for row in samples.itertuples():
         _check_row(row, file)
-    rest = [column for column in samples if column not in COLUMNS]
-    return samples[[*COLUMNS, *rest]]
+    return samples[[*COLUMNS, *(column for column in OPTIONAL if column in samples)]]
 
 
 def _check_row(row, file):

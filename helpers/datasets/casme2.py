@@ -41,6 +41,7 @@ CARD = {
 COLUMNS = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion")
 SHEET = "CASME2-coding*.xlsx"
 FPS = 200
+SHORT = {("sub16", "EP01_08")}  # released with fewer frames than coded
 _FRAME = re.compile(r"(?:reg_)?img(\d+)\.(?:jpg|png|bmp)", re.IGNORECASE)
 
 
@@ -48,7 +49,8 @@ def read(root, annotations=None, dataset="casme2"):
     """Samples of CASME II from its folder; `dataset` names the rows (the demo is written in the same layout).
 
     root: folder with the frames and, unless given, the coding sheet. annotations: path of the sheet.
-    Returns (samples, repairs). Raises WorkbookError for a missing sheet, clip folder or frame.
+    Returns (samples, repairs); the column `cropped` tells face crops from whole pictures. Raises WorkbookError for a
+    missing sheet, clip folder or frame.
     """
     sheet = annotations or find_sheet(root)
     coded = read_sheet(sheet)
@@ -56,43 +58,18 @@ def read(root, annotations=None, dataset="casme2"):
     rows, repairs = [], []
     for row in coded.itertuples():
         sample_id, subject = identify(dataset, row.subject, row.clip)
-        folder = folders.get((row.subject, row.clip))
-        if folder is None:
+        if (row.subject, row.clip) not in folders:
+            problem = f"no frames of clip {row.subject}/{row.clip} under {root}"
             remedy = "extract the release completely, or remove the row from the sheet"
-            raise WorkbookError(
-                f"no frames of clip {row.subject}/{row.clip} under {root}", file=sheet, row=row.Index, remedy=remedy
-            )
+            raise WorkbookError(problem, file=sheet, row=row.Index, remedy=remedy)
+        folder, cropped = folders[row.subject, row.clip]
         onset, apex, offset, mended = _key_frames(row, folder, sheet, sample_id)
         repairs += mended
-        rows.append(
-            (
-                sample_id,
-                dataset,
-                subject,
-                row.clip,
-                row.emotion,
-                onset,
-                apex,
-                offset,
-                FPS,
-                row.aus,
-                str(folder),
-                "frames",
-            )
-        )
-    names = [
-        "sample_id",
-        "dataset",
-        "subject",
-        "clip",
-        "emotion",
-        *("onset", "apex", "offset"),
-        "fps",
-        "aus",
-        "path",
-        "kind",
-    ]
-    return pd.DataFrame(rows, columns=names), repairs
+        frames = {"onset": onset, "apex": apex, "offset": offset, "fps": FPS}
+        place = {"path": str(folder), "kind": "frames", "cropped": cropped}
+        who = {"sample_id": sample_id, "dataset": dataset, "subject": subject, "clip": row.clip}
+        rows.append(who | {"emotion": row.emotion, "aus": row.aus} | frames | place)
+    return pd.DataFrame(rows), repairs
 
 
 def find_sheet(root):
@@ -131,15 +108,24 @@ def read_sheet(path):
 
 
 def clip_folders(root):
-    """{(subject, clip): folder} of every clip folder up to three levels below root; cropped ones win."""
+    """{(subject, clip): (folder, cropped)} of every clip folder up to three levels below root; cropped ones win.
+
+    Frames are face crops when a folder between root and clip has "crop" in its name. Raises WorkbookError when two
+    folders could be the same clip.
+    """
     found = {}
     for depth in ("*/*", "*/*/*", "*/*/*/*"):
-        for folder in Path(root).glob(depth):
+        for folder in sorted(Path(root).glob(depth)):
             subject = re.fullmatch(r"(?:sub)?0*(\d+)", folder.parent.name, re.IGNORECASE)
-            if subject and folder.is_dir():
-                key = (f"sub{int(subject[1]):02d}", folder.name)
-                if key not in found or "crop" in str(folder.relative_to(root)).lower():
-                    found[key] = folder
+            parts = folder.relative_to(root).parts
+            if not subject or not folder.is_dir() or parts[0].startswith(("__MACOSX", ".")):
+                continue
+            key, cropped = (f"sub{int(subject[1]):02d}", folder.name), "crop" in "/".join(parts[:-2]).lower()
+            if key in found and found[key][1] == cropped:
+                remedy = "keep one of the two folders"
+                raise WorkbookError(f"clip {'/'.join(key)} is there twice: {found[key][0]}", file=folder, remedy=remedy)
+            if key not in found or cropped:
+                found[key] = folder, cropped
     return found
 
 
@@ -164,7 +150,7 @@ def _key_frames(row, folder, sheet, sample_id):
         problem = f"apex {apex} is outside onset {onset} .. offset {offset}"
         raise WorkbookError(problem, file=sheet, row=row.Index, remedy="correct the frame numbers of this row")
     last = numbers[-1]
-    if offset > last and apex is not None and apex <= last:
+    if (row.subject, row.clip) in SHORT and offset > last and apex is not None and apex <= last:
         reason = "the released frames end before the coded offset; onset and apex are there"
         repairs.append(
             repair(sample_id, sheet, row.Index, f"offset {offset} > last frame", f"offset := {last}", reason)

@@ -20,7 +20,7 @@ import pandas as pd
 
 from helpers import labels
 from helpers.datasets import casme2, identify
-from helpers.datasets._sheets import read_table
+from helpers.datasets._sheets import read_table, repair
 from helpers.workspace import WorkbookError
 
 CARD = {
@@ -54,7 +54,7 @@ def read(root, annotations=None):
     table_path, folder = _locate(Path(root))
     table = read_table(table_path, ("dataset", "sub", "filename_o", "label"))
     maps = {path.name.replace(" ", ""): path for path in folder.glob("*.png")}
-    rows = []
+    rows, absent = [], set()
     for cell in table.itertuples():
         dataset, emotion = cell.dataset.lower(), CLASSES.get(cell.label)
         if dataset not in COUNTS or emotion is None:
@@ -63,17 +63,20 @@ def read(root, annotations=None):
         path = maps.get(f"{cell.sub}_{cell.filename_o}.png".replace(" ", ""))
         if path is None:
             if not _any_map(table, dataset, maps):
-                continue  # the whole dataset is absent: that is allowed, and the counts below tell which are here
+                absent.add(dataset)  # all of it: that is allowed, and reported
+                continue
             remedy = f"fetch the release again; expected {cell.sub}_{cell.filename_o}.png in {folder.name}"
             raise WorkbookError("the flow map of this row is missing", file=table_path, row=cell.Index, remedy=remedy)
-        sample_id, subject = identify(dataset, _subject(dataset, cell.sub), cell.filename_o)
+        sample_id, subject = identify(dataset, _subject(dataset, cell.sub, table_path, cell.Index), cell.filename_o)
         rows.append((sample_id, dataset, subject, cell.filename_o, emotion, "", str(path), "flow"))
     samples = pd.DataFrame(rows, columns=["sample_id", "dataset", "subject", "clip", "emotion", "aus", "path", "kind"])
     samples = samples.assign(onset=pd.NA, apex=pd.NA, offset=pd.NA, fps=pd.NA)
     _check_counts(samples, table_path)
     if annotations:
         samples = _original_labels(samples, annotations)
-    return samples, []
+    reason = "none of its maps is in this folder; scores speak of the others only"
+    repairs = [repair(name, table_path, "all", "no map is here", "dataset left out", reason) for name in sorted(absent)]
+    return samples, repairs
 
 
 def _locate(root):
@@ -92,9 +95,11 @@ def _any_map(table, dataset, maps):
     )
 
 
-def _subject(dataset, text):
+def _subject(dataset, text, file, row):
     """One spelling a person (`sub01` = `1` = `01`), so that no one is counted twice."""
-    number = int(re.sub(r"\D", "", text))
+    number = int(re.sub(r"\D", "", text) or -1)
+    if number < 0:
+        raise WorkbookError(f"subject {text!r} has no number", file=file, row=row, remedy="fetch the release again")
     return {"casme2": f"sub{number:02d}", "samm": f"{number:03d}", "smic": f"s{number:02d}"}[dataset]
 
 

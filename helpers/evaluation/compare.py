@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from helpers.evaluation.predictions import check
 from helpers.evaluation.scores import interval, metrics, person_counts, resample_people
 
 
@@ -12,7 +13,7 @@ def gains(predictions, task, reference, resamples=2000, seed=0):
     hard cancels. Returns one row a model: uf1_gain, uf1_lo, uf1_hi, and the same for uar; `verdict` is "tie" when the
     interval of the UF1 gain contains 0. The intervals are not corrected for the number of models.
     """
-    of_task = predictions[predictions.task == task]
+    of_task = check(predictions[predictions.task == task])  # the same people and classes for all, or the pairs break
     counts = {model: person_counts(part) for model, part in of_task.groupby("model")}
     drawn = {model: metrics(resample_people(some, resamples, seed)) for model, some in counts.items()}
     point = {model: metrics(some.sum(axis=0)) for model, some in counts.items()}

@@ -1,8 +1,11 @@
 """Predictions: one row a (task, model, seed, sample). Every score is computed from this table and from nothing else."""
 
 import json
+import platform
 import time
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -25,7 +28,8 @@ def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,
     classes: all classes of the task, in order. folds: list of splits.Fold. profile: workspace.Profile. seeds: for the
     models that draw random numbers; the others run once, with the first. store: folder where finished folds are kept,
     so that an interrupted run redoes only the fold in hand.
-    Returns (predictions, records): COLUMNS plus p_<class>; and one row a fit with its seconds and what it recorded.
+    Returns (predictions, records): COLUMNS plus p_<class>; and one row a fit with its seconds, whether it came
+    from the store (its seconds then are those of the first time), and what it recorded.
     A class that a fold's training people lack gets probability 0 there and is named in the records.
     """
     if not len(X) == len(samples) == len(y):
@@ -69,33 +73,41 @@ def cross_predict_schemes(schemes, protocol, names, X, samples, profile, seeds=(
 def check(predictions, file=None):
     """Hold a predictions table to its schema and return it; WorkbookError names what is wrong and where.
 
-    Checked: columns, unique keys, each (task, model, seed) predicts the same samples, probabilities in 0..1 that sum
-    to 1 over the task's classes, classes among the p_ columns.
+    Checked: columns, unique keys, one truth and one person a sample, each (task, model, seed) predicts the same
+    samples, classes among the p_ columns, probabilities in 0..1 that sum to 1 over the task's classes.
     """
     missing = [column for column in COLUMNS if column not in predictions]
     if missing:
         raise WorkbookError(
-            f"predictions lack column(s) {', '.join(missing)}", file=file, remedy="see DESIGN: Predictions"
+            f"predictions lack column(s) {', '.join(missing)}", file=file, remedy="write all of COLUMNS"
         )
     twice = predictions.duplicated(KEY)
     if twice.any():
         row = "/".join(map(str, predictions.loc[twice, KEY].iloc[0]))
         raise WorkbookError("a sample is predicted twice by one model and seed", file=file, row=row)
     for task, rows in predictions.groupby("task"):
-        probabilities = rows[[f"p_{name}" for name in classes_of(rows)]]
-        strangers = (set(rows.y_true) | set(rows.y_pred)) - set(classes_of(rows))
-        if strangers:
-            raise WorkbookError(f"task {task} has no column p_{sorted(strangers)[0]}", file=file)
-        bad = ~np.isclose(probabilities.sum(axis=1), 1, atol=1e-4) | (probabilities < 0).any(axis=1)
-        if bad.any():
-            row = rows.sample_id[bad].iloc[0]
-            raise WorkbookError(f"probabilities of task {task} do not sum to 1", file=file, row=row)
-        wanted = set(rows.sample_id)
-        for (model, seed), some in rows.groupby(["model", "seed"]):
-            if set(some.sample_id) != wanted:
-                left = sorted(wanted - set(some.sample_id))[0]
-                raise WorkbookError(f"{model} (seed {seed}) never predicts a sample of {task}", file=file, row=left)
+        _check_task(task, rows, file)
     return predictions
+
+
+def _check_task(task, rows, file):
+    for column in ("y_true", "subject", "dataset"):
+        several = rows.groupby("sample_id")[column].nunique(dropna=False).ne(1)
+        if several.any():
+            raise WorkbookError(f"a sample of {task} has several {column}", file=file, row=several.index[several][0])
+    strangers = (set(rows.y_true) | set(rows.y_pred)) - set(classes_of(rows))
+    if strangers:
+        raise WorkbookError(f"task {task} has no column p_{min(map(str, strangers))}", file=file)
+    p = rows[[f"p_{name}" for name in classes_of(rows)]]
+    bad = ~np.isclose(p.sum(axis=1), 1, atol=1e-4) | (p < 0).any(axis=1) | p.isna().any(axis=1)
+    if bad.any():
+        problem = f"probabilities of task {task} are missing, negative or do not sum to 1"
+        raise WorkbookError(problem, file=file, row=rows.sample_id[bad].iloc[0])
+    wanted = set(rows.sample_id)
+    for (model, seed), some in rows.groupby(["model", "seed"]):
+        if set(some.sample_id) != wanted:
+            left = min(wanted - set(some.sample_id))
+            raise WorkbookError(f"{model} (seed {seed}) never predicts a sample of {task}", file=file, row=left)
 
 
 def classes_of(rows):
@@ -127,16 +139,16 @@ def read(path):
 
 def _fold(name, seed, fold, profile, X, y, groups, store, data):
     """Fit one model on one fold's training rows and predict its test rows, or fetch that from the store."""
+    # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
+    fold_seed = int(workspace.digest(seed, fold.name), 16) % 2**31
     path = None
     if store:
         rows = fold.train.tolist(), fold.test.tolist()
-        key = workspace.digest(data, name, seed, asdict(profile), rows, _code(), workspace.versions())
-        path = store / f"{name}-{seed}-{key}.json"
-        if path.exists():
-            return json.loads(path.read_text())
+        settings = data, name, fold_seed, asdict(profile), rows, _code(), workspace.versions(workspace.COMPUTING)
+        path = store / f"{name}-{seed}-{workspace.digest(*settings, platform.python_version())}.json"
+        with suppress(FileNotFoundError, ValueError):  # not there yet, or cut short by a crash: fitted again
+            return json.loads(path.read_text()) | {"stored": True}
     workspace.one_thread()
-    # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
-    fold_seed = int(workspace.digest(seed, fold.name), 16) % 2**31
     workspace.seed(fold_seed)
     model = models.build(name, profile, fold_seed)
     start = time.perf_counter()
@@ -149,6 +161,7 @@ def _fold(name, seed, fold, profile, X, y, groups, store, data):
         "fit_s": fitted - start,
         "predict_s": time.perf_counter() - fitted,
         "record": getattr(model[-1], "record_", {}),
+        "stored": False,
     }
     if path:
         with workspace.atomic(path) as temporary:
@@ -157,11 +170,10 @@ def _fold(name, seed, fold, profile, X, y, groups, store, data):
 
 
 def _code():
-    """Digest of everything a fit runs through: a changed model or feature makes stored folds stale."""
-    files = sorted(
-        path for folder in ("features", "models") for path in (workspace.ROOT / "helpers" / folder).glob("*.py")
-    )
-    return workspace.digest(*files)
+    """Digest of everything a fit runs through: a changed model, feature or harness makes stored folds stale."""
+    helpers = workspace.ROOT / "helpers"
+    files = [*helpers.glob("features/*.py"), *helpers.glob("models/*.py"), helpers / "workspace.py", Path(__file__)]
+    return workspace.digest(*sorted(files))
 
 
 def _rows(task, samples, y, classes, name, seed, fold, result):
@@ -180,7 +192,7 @@ def _rows(task, samples, y, classes, name, seed, fold, result):
 
 def _record(task, classes, name, seed, fold, result):
     unseen = ", ".join(label for label in classes if label not in result["classes"])
-    timing = {"fit_s": result["fit_s"], "predict_s": result["predict_s"]}
+    timing = {"fit_s": result["fit_s"], "predict_s": result["predict_s"], "stored": result["stored"]}
     record = {"unseen_classes": unseen, "recorded": json.dumps(result["record"]) if result["record"] else ""}
     return (
         {"task": task, "model": name, "seed": seed, "fold": fold.name, "train": len(fold.train), "test": len(fold.test)}

@@ -33,8 +33,8 @@ def confusion(y_true, y_pred, classes):
 def metrics(counts):
     """Metrics of confusion counts (..., K, K): a dict of arrays (...), and `recall`, `precision` (..., K).
 
-    Every class counts in the means, present or not: recall 0/0 is nan, so an absent class is seen, not dropped.
-    Precision and F1 of a class that is never predicted are 0.
+    Every class counts in the means. A class without any true clip makes recall, F1 and both means nan: undefined, for
+    every model alike, and not better by one class less. Precision of a class that is never predicted is 0.
     """
     counts = np.asarray(counts, dtype=float)
     right = np.diagonal(counts, axis1=-2, axis2=-1)
@@ -42,7 +42,7 @@ def metrics(counts):
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = right / true
         precision = np.where(predicted > 0, right / predicted, 0)
-        f1 = np.where(true + predicted > 0, 2 * right / (true + predicted), np.nan)
+        f1 = np.where(true > 0, 2 * right / (true + predicted), np.nan)
         weighted = np.nansum(f1 * true, -1) / total
     return {
         "uf1": f1.mean(-1), "uar": recall.mean(-1), "accuracy": right.sum(-1) / total, "weighted_f1": weighted,
@@ -82,13 +82,13 @@ def best(table, task, metric="uf1", part="all"):
 
 
 def by_subject(predictions):
-    """A table, never a headline: n, emotions, dominant class, accuracy and UAR of each person (mean over seeds)."""
+    """A table, never a headline: clips, emotions, dominant emotion, accuracy, UAR of each person (mean over seeds)."""
 
     def one(part):
         right = part.y_true == part.y_pred
         recalls = right.groupby([part.seed, part.y_true]).mean()
         classes = part[part.seed == part.seed.iloc[0]].y_true.value_counts()
-        shown = {"n": int(classes.sum()), "classes": len(classes), "dominant": classes.index[0]}
+        shown = {"n": int(classes.sum()), "emotions": len(classes), "dominant": classes.index[0]}
         return pd.Series(shown | {"accuracy": right.mean(), "uar": recalls.groupby(level=0).mean().mean()})
 
     return predictions.groupby(["task", "model", "subject"])[["seed", "y_true", "y_pred"]].apply(one).reset_index()
@@ -110,12 +110,16 @@ def write(predictions, table, folder):
         table.to_csv(temporary, index=False, float_format="%.6g")
     content = {
         "timestamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "scores": table.to_dict("records"),
+        "scores": _without_nan(table),
         "confusion": confusions(predictions),
-        "subjects": by_subject(predictions).to_dict("records"),
+        "subjects": _without_nan(by_subject(predictions)),
     }
     with workspace.atomic(folder / "scores.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=1).replace("NaN", "null"))
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
+
+
+def _without_nan(table):
+    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 def resample_people(per_person, resamples, seed):

@@ -29,11 +29,11 @@ def lodo(samples):
 
 
 def fixed(samples):
-    """The source's own train/test split (column `split`); its people are unknown, so their independence is too."""
+    """The source's own train/test split (column `split`). Raises WorkbookError where a person is on both sides."""
     if "split" not in samples or set(samples.split) != {"train", "test"}:
         raise WorkbookError("these samples carry no train/test split", remedy="use loso")
     test = (samples.split == "test").to_numpy()
-    return [Fold("test", np.flatnonzero(~test), np.flatnonzero(test))]
+    return _apart([Fold("test", np.flatnonzero(~test), np.flatnonzero(test))], samples)
 
 
 PROTOCOLS = {"loso": loso, "lodo": lodo, "fixed": fixed}
@@ -43,11 +43,17 @@ def _held_out(samples, column, what):
     units = sorted(column.unique())
     if len(units) < 2:
         raise WorkbookError(f"only one {what} here: nothing is left to train on", remedy=f"give at least two {what}s")
-    values, subjects = column.to_numpy(), samples.subject.to_numpy()
-    folds = [Fold(unit, np.flatnonzero(values != unit), np.flatnonzero(values == unit)) for unit in units]
+    values = column.to_numpy()
+    return _apart(
+        [Fold(unit, np.flatnonzero(values != unit), np.flatnonzero(values == unit)) for unit in units], samples
+    )
+
+
+def _apart(folds, samples):
+    subjects = samples.subject.to_numpy()
     for fold in folds:
         both = set(subjects[fold.train]) & set(subjects[fold.test])
         if both:
             remedy = "prefix subjects with their dataset, or hold out people instead"
-            raise WorkbookError(f"{sorted(both)[0]} is on both sides of fold {fold.name}", remedy=remedy)
+            raise WorkbookError(f"{min(both)} is on both sides of fold {fold.name}", remedy=remedy)
     return folds

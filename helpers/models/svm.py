@@ -1,7 +1,8 @@
 """Support vector machine with RBF kernel (Cortes & Vapnik 1995, doi:10.1007/BF00994018) and honest probabilities.
 
 Decision values become probabilities by temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number, fitted on
-decision values of people whom the inner fit had not seen. It never changes which class wins.
+decision values of training people whom the inner SVM had not seen (the scaler in front had seen all training people).
+It never changes which class wins.
 """
 
 import numpy as np

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pandas as pd
 from joblib import Parallel, delayed
 
 from helpers import workspace
@@ -30,23 +31,42 @@ class Flow(NamedTuple):
     units: str  # "px" (u, v in pixels, strain dimensionless) or "8-bit" (scaled by the maps' makers)
 
 
+def with_apex(samples):
+    """Samples whose apex comes after their onset, and a table of those left out, with the reason.
+
+    Flow maps carry their motion and stay whole. A clip without an apex, or with its apex on the onset frame, has no
+    onset -> apex motion to measure. Returns (samples, left_out).
+    """
+    framed = samples.kind.eq("frames")
+    reason = pd.Series("", samples.index).mask(framed & samples.apex.isna(), "the coders marked no apex")
+    reason = reason.mask(framed & samples.apex.eq(samples.onset).fillna(False), "the apex is the onset frame")
+    out = samples.loc[reason.ne(""), ["sample_id", "emotion"]].assign(reason=reason[reason.ne("")])
+    kept = samples[reason.eq("")].reset_index(drop=True)
+    return kept, out.reset_index(drop=True)
+
+
 def onset_to_apex(samples, size=frames.MAP_SIDE):
     """Onset -> apex flow of every sample, T = 1, H = W = size.
 
     Flow maps are read; frames of face crops go through Farneback. Raises NotApplicable for samples without either
-    (stills, uncropped video), WorkbookError for a clip without an apex or an unreadable file.
+    (stills, uncropped pictures), WorkbookError for a clip without an apex or an unreadable file.
     """
     kinds = set(samples.kind)
     if kinds == {"flow"}:
         values = np.stack([frames.flow_map(path) for path in samples.path])
         _check_channels(values, samples.path.iloc[0])
         return Flow(values[:, None], samples.sample_id.to_numpy(str), "8-bit")
-    if kinds != {"frames"} or not samples.path.str.contains("crop", case=False).all():
+    if kinds != {"frames"}:
         raise NotApplicable("these samples have neither flow maps nor cropped face frames to compute flow from")
-    with_apex = samples.apex.notna()
-    if not with_apex.all():
-        row = samples.sample_id[~with_apex].iloc[0]
-        raise WorkbookError("this clip has no apex", row=row, remedy="leave it out, or spot its apex first")
+    whole = ~samples.cropped.astype(bool) if "cropped" in samples else pd.Series(True, samples.index)
+    if whole.any():
+        what = f"{whole.sum()} of {len(samples)} clips are whole pictures, not cropped face frames"
+        raise NotApplicable(f"{what}, {samples.sample_id[whole].iloc[0]} for one")
+    if samples.apex.isna().any():
+        row = samples.sample_id[samples.apex.isna()].iloc[0]
+        raise WorkbookError(
+            "this clip has no apex", row=row, remedy="leave it out with flow.with_apex, or spot its apex"
+        )
     work = (delayed(_flow_of_clip)(row, size) for row in samples.itertuples())
     values = np.stack(Parallel(n_jobs=workspace.jobs())(work))
     return Flow(values[:, None], samples.sample_id.to_numpy(str), "px")

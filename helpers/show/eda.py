@@ -123,7 +123,7 @@ def verdict_on_time(claims):
     return (
         f"**{time.share_inside:.0%}** of {time.clips} clips last {time.claimed_low:g} to {time.claimed_high:g} s "
         f"(median {time['median']:.2f} s), and **{apex.share_inside:.0%}** have their apex in the claimed middle (mean "
-        f"{apex['mean']:.3f}, standard deviation {apex.sd:.2f}): the claims describe a typical clip, not each clip."
+        f"{apex['mean']:.3f}, standard deviation {apex.sd:.2f}). The other clips contradict the claims."
     )
 
 

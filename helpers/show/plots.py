@@ -5,7 +5,6 @@ import numpy as np
 import seaborn as sns
 
 from helpers.evaluation.scores import BASELINE
-from helpers.features.flow_map import FlowMap
 
 # Okabe & Ito's colours (jfly.uni-koeln.de/color) first, then Paul Tol's muted ones; safe for colour-blind readers.
 PALETTE = {
@@ -38,11 +37,12 @@ def close(figure):
 
 
 def mean_maps(motion, classes):
-    """Average u, v and strain map of each class (columns), each clip's median taken off first. Returns a figure.
+    """Average u, v and strain map of each class (columns), each clip's median flow taken off first. Returns a figure.
 
     motion: helpers.motion.flow.Flow; classes: (n,) class of each sample or None.
     """
-    centred = FlowMap(scale=False).fit_transform(motion.values).reshape(motion.values.shape)[:, 0]
+    centred = motion.values[:, 0].copy()
+    centred[:, :2] -= np.median(centred[:, :2], axis=(-2, -1), keepdims=True)  # strain knows no head motion
     names = sorted(set(classes.dropna()), key=list(PALETTE).index)
     means = np.stack([centred[(classes == name).to_numpy()].mean(axis=0) for name in names])
     top = np.abs(means).max(axis=(0, 2, 3))
@@ -68,9 +68,8 @@ def intervals(scores, task, metric="uf1", part="all"):
     """
     rows = scores[(scores.task == task) & (scores["slice"] == part)].sort_values(metric)
     figure, axes = plt.subplots(figsize=(7, 0.42 * len(rows) + 1.3))
-    spread = [rows[metric] - rows[f"{metric}_lo"], rows[f"{metric}_hi"] - rows[metric]]
     colours = [QUIET if model in (BASELINE, "stratified") else ACCENT for model in rows.model]
-    axes.errorbar(rows[metric], rows.model, xerr=np.clip(spread, 0, None), fmt="none", ecolor=colours, elinewidth=2.5)
+    axes.hlines(rows.model, rows[f"{metric}_lo"], rows[f"{metric}_hi"], colors=colours, linewidth=2.5)
     axes.scatter(rows[metric], rows.model, color=colours, s=42, zorder=3)
     floor = rows.loc[rows.model == BASELINE, metric].iloc[0]
     axes.axvline(floor, color=QUIET, linestyle=":", zorder=0)

@@ -63,7 +63,9 @@ class Run:
         name, synthetic = samples.attrs["dataset"], samples.attrs["synthetic"]
         self.label = f"{name} (synthetic)" if synthetic else name
         self.notes |= {"synthetic": synthetic, "samples": len(samples), "people": samples.subject.nunique()}
-        self.notes["data_fingerprint"] = workspace.fingerprint(samples.attrs["root"])
+        self.notes["data_fingerprint"] = workspace.fingerprint(samples.attrs["root"], times=False)
+        if synthetic:
+            display(Markdown("*Synthetic data: nothing below is a statement about real faces.*"))
         return samples
 
     def figure(self, figure, name, show=True):
@@ -80,8 +82,12 @@ class Run:
         return HTML(f'<img alt="{name}" src="data:image/gif;base64,{base64.b64encode(gif).decode()}">')
 
     def table(self, table, name, digits=3):
-        """Save a table as tables/<name>.csv and return it for display, rounded for the eye only."""
-        self._write(f"tables/{name}.csv", lambda path: table.to_csv(path, index=table.index.name is not None))
+        """Save a table as tables/<name>.csv and return it for display, rounded for the eye only.
+
+        A table made from synthetic data says so in a last column `data`.
+        """
+        saved = table.assign(data=self.label) if self.notes.get("synthetic") else table
+        self._write(f"tables/{name}.csv", lambda path: saved.to_csv(path, index=table.index.name is not None))
         return table.round(digits)
 
     def say(self, text, **numbers):
@@ -90,9 +96,9 @@ class Run:
         self.sentences.append(re.sub(r"\s+", " ", sentence))
         display(Markdown(sentence))
 
-    def keep(self, predictions, seed=0):
+    def keep(self, predictions):
         """Write predictions.csv, scores.csv and scores.json. Returns the score table."""
-        table = score_tables.score(predictions, self.profile.resamples, seed)
+        table = score_tables.score(predictions, self.profile.resamples, self.seed)
         prediction_tables.write(predictions, self.folder / "predictions.csv")
         score_tables.write(predictions, table, self.folder)
         self.files += ["predictions.csv", "scores.csv", "scores.json"]
@@ -131,7 +137,11 @@ class Run:
         self.files.append(name)
 
     def _remove_stale(self):
-        for path in [*self.folder.glob("figures/*"), *self.folder.glob("tables/*"), *self.folder.glob("*.*")]:
+        for path in [
+            *self.folder.glob("figures/[!.]*"),
+            *self.folder.glob("tables/[!.]*"),
+            *self.folder.glob("[!.]*.*"),
+        ]:
             if str(path.relative_to(self.folder)) not in self.files:
                 path.unlink()
 

@@ -70,7 +70,9 @@ def film_strip(clip, numbers, strain, row, shown=7):
         spot.set_axis_off()
     figure.colorbar(image, ax=axes[1], shrink=0.8, label="strain")
     length = (row.offset - row.onset) / row.fps
-    figure.suptitle(f"{row.emotion} ({row.aus}), over in {length:.2f} s: hard to see, plain in the strain of the skin")
+    figure.suptitle(
+        f"{row.emotion} ({row.aus}), over in {length:.2f} s: above what a camera sees, below the strain of the skin"
+    )
     return figure
 
 
@@ -120,7 +122,7 @@ BOXES = {
     "algo_i": (0.2, 0.29, "ALGORITHMS\nCNN + LSTM, regression losses", "05"),
     "algo_r": (0.57, 0.29, "ALGORITHMS\nSMOTE, class weights, focal loss", "03"),
     "storm": (0.89, 0.29, "STORM\nliterature mapping", "07"),
-    "power_i": (0.2, 0.08, "COMPUTING POWER\nflow once, cached; GPU optional", "02"),
+    "power_i": (0.2, 0.08, "COMPUTING POWER\noptical flow on CPU; GPU optional", "02"),
     "power_r": (0.57, 0.08, "COMPUTING POWER\nfolds in parallel on CPU cores", "04"),
     "hub": (0.89, 0.08, "Hugging Face\npretrained models", "03"),
 }

@@ -13,11 +13,11 @@ the classes as coders' action units do in CASME II, so that recognition is neith
 texture that appears with movement (wrinkles, teeth), head pose in depth, coders' disagreement; glasses move with skin.
 """
 
-import contextlib
 import json
 import os
 import shutil
 import socket
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -54,11 +54,11 @@ def make(root, profile, seed):
     """
     root = Path(root)
     settings = {"people": profile.people, "clips": profile.clips, "size": profile.size}
-    facts = {"version": VERSION, "seed": int(seed), "settings": settings}
+    facts = {"version": VERSION, "seed": int(seed), "settings": settings, "code": _code()}
     if (root / DONE).is_file():
         return _finished(root, facts)
     final = root / f"{VERSION}-p{profile.people}-c{profile.clips}-s{profile.size}-seed{int(seed)}"
-    if final.exists():
+    if final.exists() and not _outdated(final, facts):
         return _finished(final, facts)
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -72,8 +72,9 @@ def make(root, profile, seed):
     try:
         facts["counts"] = _generate(fresh, settings, int(seed))
         (fresh / DONE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
-        with contextlib.suppress(OSError):  # another process finished the same demo first: use that one
-            fresh.rename(final)
+        if _outdated(final, facts):
+            shutil.rmtree(final)
+        _move(fresh, final)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return _finished(final, facts)
@@ -86,23 +87,48 @@ def read(root, annotations=None):
     return casme2.read(root, annotations, dataset="demo")
 
 
+def _code():
+    """Digest of what draws: pictures of an older version of it are drawn again."""
+    here = Path(__file__).parent
+    return workspace.digest(*sorted(path for path in here.glob("*.py") if path.stem not in ("__init__", "truth")))
+
+
+def _outdated(folder, facts):
+    done = folder / DONE
+    return done.is_file() and json.loads(done.read_text()).get("code") != facts["code"]
+
+
+def _move(fresh, final):
+    try:
+        fresh.rename(final)
+    except OSError:
+        if not (final / DONE).is_file():  # else another process finished the same demo first: that one serves
+            raise
+
+
 def _finished(folder, facts):
     try:
         found = json.loads((folder / DONE).read_text())
     except (OSError, ValueError) as error:
         remedy = "it was changed or copied by hand: delete the folder, and it is made anew"
         raise WorkbookError(f"the demo is not complete ({DONE} is missing)", file=folder, remedy=remedy) from error
-    if any(found.get(key) != facts[key] for key in ("version", "seed", "settings")):
+    if any(found.get(key) != facts[key] for key in ("version", "seed", "settings", "code")):
         remedy = "give --data-dir the folder above it, or none"
-        raise WorkbookError(f"this demo was made with other settings: {found}", file=folder, remedy=remedy)
+        raise WorkbookError(
+            f"this demo was made with other settings or by other code: {found}", file=folder, remedy=remedy
+        )
     return folder
 
 
 def _sweep(root):
-    """Remove what killed runs left. A folder whose maker may still be at work stays."""
+    """Remove what killed runs left. A folder whose maker may still be at work stays: another host's, for a day."""
     for left in root.glob(".making-*"):
-        host, _, rest = left.name.removeprefix(".making-").rpartition("-" + VERSION)[0].rpartition("-")
-        if host != socket.gethostname() or not rest.isdigit() or not _alive(int(rest)):
+        host, _, pid = left.name.removeprefix(".making-").rpartition("-" + VERSION)[0].rpartition("-")
+        if host == socket.gethostname() and pid.isdigit():
+            gone = not _alive(int(pid))
+        else:
+            gone = time.time() - left.stat().st_mtime > 24 * 3600
+        if gone:
             shutil.rmtree(left, ignore_errors=True)
 
 
