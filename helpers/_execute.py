@@ -98,17 +98,14 @@ def execute(notebook, plan):
     results, stamp = plan.outputs / notebook.stem, plan.stamp(notebook)
     before, start_key, start = _files(results), key(notebook, plan), time.monotonic()
     try:
-        for stale in (stamp, results / "run.json"):
-            stale.unlink(missing_ok=True)
+        stamp.unlink(missing_ok=True)
         _papermill(notebook, plan)
-        outcome = _finished(notebook.stem, results)
+        outcome = _finished(notebook.stem, results, before)
     except Exception as error:  # one notebook's failure, whatever it is, must not take the others with it
         outcome = Outcome(notebook.stem, "FAILED", why=_explain(error, notebook, plan.copy(notebook)))
     outcome.seconds = round(time.monotonic() - start, 1)
     outcome.files = sorted(name for name, changed in _files(results).items() if before.get(name) != changed)
-    if outcome.status == "FAILED":
-        (results / "run.json").unlink(missing_ok=True)  # written early, it would tell of a success
-    else:
+    if outcome.status != "FAILED":
         record = {name: value for name, value in vars(outcome).items() if name != "name"}
         record |= {"key": start_key, "written": _written(results, outcome.files)}
         with workspace.atomic(stamp) as path:
@@ -142,10 +139,10 @@ def _literal(path):
     return str(path).replace("{", "{{").replace("}", "}}")  # papermill takes braces in a path for a template
 
 
-def _finished(name, results):
-    """Outcome that the notebook's last cell recorded; without that record it did not get there."""
+def _finished(name, results, before):
+    """Outcome that the notebook's last cell recorded; without a new record it did not get there."""
     record = results / "run.json"
-    if not record.is_file():
+    if not record.is_file() or before.get("run.json") == record.stat().st_mtime_ns:
         raise WorkbookError("it did not finish", remedy="its last cell must write run.json")
     run = json.loads(record.read_text(encoding="utf-8"))
     if run.get("status") == "not applicable":

@@ -133,6 +133,13 @@ class ActionUnit(NamedTuple):
     uncertain: bool
 
 
+# What the muscles do, in the words of the coding system's manual (Ekman, Friesen & Hager 2002)
+UNIT_NAMES = {
+    1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser", 6: "cheek raiser",
+    7: "lid tightener", 9: "nose wrinkler", 10: "upper lip raiser", 12: "lip corner puller", 14: "dimpler",
+    15: "lip corner depressor", 16: "lower lip depressor", 17: "chin raiser", 18: "lip pucker", 20: "lip stretcher",
+    23: "lip tightener", 24: "lip pressor", 25: "lips part", 26: "jaw drop", 38: "nostril dilator", 43: "eyes closed",
+}  # fmt: skip
 _AU = re.compile(r"(ref)?\(?\s*([LRA])?\s*(?:AU)?\s*(\d+)\s*([A-E])?\s*\)?", re.IGNORECASE)
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from textwrap import shorten
 from threading import Event
 
 from helpers import _execute, datasets, workspace
@@ -27,15 +28,16 @@ SOURCES = (ROOT / "helpers", ROOT / "data" / "literature")  # what notebooks rea
 def parse(argv=None):
     """Command line to namespace. Names are checked later, where the known ones can be listed."""
     parser = argparse.ArgumentParser("run_all.sh", description="Run the workbook's notebooks.", allow_abbrev=False)
-    parser.add_argument("--dataset", default="demo", help="what to work on (default: demo, synthetic people)")
+    known = ", ".join(datasets.names())
+    parser.add_argument("--dataset", default="demo", help=f"{known} (default: demo, synthetic people)")
     parser.add_argument("--data-dir", default="", metavar="DIR", help="folder of the dataset (default: data/<dataset>)")
     parser.add_argument("--annotations", default="", metavar="FILE", help="coding sheet, if it lies elsewhere")
     parser.add_argument("--out-dir", default="", metavar="DIR", help="where results go (default: outputs)")
-    parser.add_argument("--profile", default="quick", help="tiny, quick (the default) or full")
-    parser.add_argument("--only", default="", metavar="01,06", help="numbers or names of the notebooks to run")
+    parser.add_argument("--profile", default="quick", help="tiny (for tests), quick (the default), full (a GPU)")
+    parser.add_argument("--only", default="", metavar="01,04", help="numbers or names of the notebooks to run")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks side by side (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
-    parser.add_argument("--force", action="store_true", help="run what is up to date, too")
+    parser.add_argument("--force", action="store_true", help="run what is up to date, too, and no stored folds")
     parser.add_argument("--list", action="store_true", help="list the notebooks and run nothing")
     args = parser.parse_args(argv)
     if args.jobs < 1:
@@ -117,6 +119,8 @@ def run_all(notebooks, plan, force=False):
     if force or not all(_execute.last_run(path, plan) for path in notebooks):
         for path in notebooks:
             _execute.check_parameters(path, plan)
+    for path in notebooks if force else ():
+        shutil.rmtree(plan.outputs / path.stem / "checkpoints", ignore_errors=True)  # else folds come from the store
     for last in (False, True):
         chosen = [path for path in notebooks if path.stem.startswith(LAST) == last]
         still_good = {} if force else {path: _execute.last_run(path, plan) for path in chosen}
@@ -182,7 +186,8 @@ def _table(outcomes, plan):
     rows = [("notebook", "status", "seconds", "wrote")]
     for outcome in sorted(outcomes, key=lambda outcome: outcome.name):
         seconds = "-" if outcome.seconds is None else f"{outcome.seconds:.0f}"
-        rows.append((outcome.name, outcome.status, seconds, outcome.why or _wrote(outcome)))
+        wrote = shorten(outcome.why, 100, placeholder=" ...") or _wrote(outcome)  # whole above, where it happened
+        rows.append((outcome.name, outcome.status, seconds, wrote))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
     return "\n".join(["", *lines, f"Results: {plan.outputs}"])

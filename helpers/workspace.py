@@ -86,17 +86,17 @@ def in_colab():
 
 def path(given):
     """A path parameter as a Path: `~` expanded, relative ones counted from the workbook's root."""
-    return ROOT / Path(given).expanduser()
+    return Path(os.path.normpath(ROOT / Path(given).expanduser()))
 
 
 def data_dir(dataset, given=""):
     """Folder of one dataset: the argument, else $MICROEXPRESSION_DATA/<dataset>, else Drive on Colab, else ./data."""
     if given:
         folder = path(given)
-        if not folder.is_dir() and dataset != "demo":
-            raise WorkbookError(
-                "the data folder does not exist", file=folder, remedy="check --data-dir; on Colab mount Drive first"
-            )
+        if not folder.is_dir():
+            state = "is not a folder" if folder.exists() else "does not exist"
+            remedy = "check --data-dir; on Colab mount Drive first"
+            raise WorkbookError(f"the data folder {state}", file=folder, remedy=remedy)
         return folder
     if os.environ.get(DATA_VARIABLE):
         return path(os.environ[DATA_VARIABLE]) / dataset
@@ -113,7 +113,7 @@ def out_dir(given=""):
             pass
     except OSError as error:
         remedy = "give --out-dir a folder you may write to"
-        raise WorkbookError(f"no permission to write outputs ({error.strerror})", file=folder, remedy=remedy) from error
+        raise WorkbookError(f"cannot write outputs here ({error.strerror})", file=folder, remedy=remedy) from error
     return folder
 
 

@@ -1,13 +1,15 @@
 """Emotions, schemes, action units and soft labels."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import labels
+from helpers import labels, models
+from helpers.evaluation.scores import BLIND
 from helpers.show.plots import PALETTE
-from helpers.workspace import WorkbookError
+from helpers.workspace import ROOT, WorkbookError
 
 
 @pytest.mark.parametrize(
@@ -121,3 +123,10 @@ def test_soft_labels_rise_to_one_at_the_apex_and_are_zero_outside(shape, first, 
 def test_soft_labels_need_key_frames_in_order():
     with pytest.raises(WorkbookError, match="not within"):
         labels.soft_labels([1, 2, 3], onset=3, apex=2, offset=5)
+
+
+def test_every_look_at_held_out_people_is_listed():
+    """A model that notebook 04 compares has its rows in benchmarks/looks.csv, published beside the headline."""
+    looks = pd.read_csv(ROOT / "benchmarks" / "looks.csv")
+    for name in set(models.names()) - set(BLIND):
+        assert {"megc3-loso", "demo7-loso"} <= set(looks.task[looks.model == name]), name

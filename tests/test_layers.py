@@ -7,7 +7,7 @@ import pytest
 from helpers.workspace import ROOT
 
 HELPERS = ROOT / "helpers"
-# Row of each module in DESIGN's table: a module imports only from its own row's folder or from rows above it.
+# Row of each module in the flow: a module imports only from its own row's folder or from rows above it.
 ROWS = {
     "workspace": 0, "labels": 0, "datasets": 1, "motion": 2, "features": 2, "models": 3, "evaluation": 4, "show": 5,
     "literature": 5, "run": 6, "_execute": 6, "predict": 6, "audit": 6,

@@ -304,7 +304,7 @@ def test_relative_paths_are_the_callers(workbook, instant, tmp_path, monkeypatch
         (["--dataset", "shelf", "--data-dir", "no/such"], ["no/such", "does not exist"]),
         (["--dataset", "shelf", "--data-dir", "."], ["is empty", "ask its authors"]),
         (["--annotations", "no.xlsx"], ["no.xlsx", "annotation file does not exist"]),
-        (["--out-dir", "file/below"], ["no permission", "--out-dir"]),
+        (["--out-dir", "file/below"], ["cannot write outputs", "--out-dir"]),
     ],
 )
 def test_wrong_call_lists_what_is_known(workbook, instant, tmp_path, monkeypatch, words, told):

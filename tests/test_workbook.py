@@ -26,6 +26,7 @@ def run(*options):
 def workbook(tmp_path_factory):
     """Folder of results of all notebooks on the demo, and the call that made them."""
     base = tmp_path_factory.mktemp("a run with blanks")
+    (base / "data").mkdir()
     call = ("--profile", "tiny", "--data-dir", base / "data", "--out-dir", base / "out")
     done = run(*call)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -79,10 +80,10 @@ def test_nobody_is_predicted_by_a_fold_that_is_not_theirs(workbook):
 
 
 def test_a_second_run_has_nothing_to_do(workbook):
-    before = {path: path.stat().st_mtime_ns for path in workbook[0].rglob("*.*")}
+    before = {path: path.stat().st_mtime_ns for path in workbook[0].rglob("[!.]*.*")}
     done = run(*workbook[1])
     assert done.returncode == 0 and done.stdout.count("up to date") == len(NAMES)
-    assert {path: path.stat().st_mtime_ns for path in workbook[0].rglob("*.*")} == before
+    assert {path: path.stat().st_mtime_ns for path in workbook[0].rglob("[!.]*.*")} == before
 
 
 def test_running_again_gives_identical_predictions(workbook, tmp_path):
@@ -92,6 +93,24 @@ def test_running_again_gives_identical_predictions(workbook, tmp_path):
     for name in ("predictions.csv", "scores.csv"):
         first, second = (root / "04_model_comparison" / name for root in (folder, tmp_path / "demo"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_failed_run_leaves_the_last_good_results_whole(workbook, tmp_path):
+    folder, call = workbook
+    before = {path: path.read_bytes() for path in folder.glob("01*/**/*.*")}
+    (tmp_path / "CASME2-coding-of-somebody.xlsx").write_text("not a demo")
+    done = run(*call[:2], "--data-dir", tmp_path, *call[4:], "--only", "01")
+    assert done.returncode == 1 and "--dataset" in done.stdout and "holds other data" in done.stdout
+    assert {path: path.read_bytes() for path in folder.glob("01*/**/*.*")} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["CASME2-coding-of-somebody.xlsx"]
+    assert run(*call, "--only", "01").stdout.count("ok") >= 1, "what failed is not up to date"
+
+
+def test_force_uses_no_stored_folds(workbook):
+    stored = sorted((workbook[0] / "01_eda_and_imbalance" / "checkpoints").iterdir())
+    before = [path.stat().st_mtime_ns for path in stored]
+    assert run(*workbook[1], "--only", "01", "--force").returncode == 0
+    assert all(new > old for new, old in zip([path.stat().st_mtime_ns for path in stored], before, strict=True))
 
 
 def test_frames_that_were_never_cropped_are_not_applicable_instead_of_faked(casme2_folder, tmp_path):

@@ -44,7 +44,7 @@ def test_relative_paths_count_from_the_root_wherever_jupyter_runs(monkeypatch, t
 
 def test_outputs_that_cannot_be_written_say_so(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(WorkbookError, match="no permission to write outputs"):
+    with pytest.raises(WorkbookError, match="cannot write outputs here"):
         workspace.out_dir(str(tmp_path / "file" / "outputs"))
 
 

@@ -20,7 +20,8 @@ def read_table(path, required, sheet=0):
     try:
         table = _csv(path) if path.suffix.lower() == ".csv" else _workbook(path, sheet)
     except Exception as error:  # a damaged zip, XML or encoding surfaces as any of a dozen types
-        remedy = "open it and save it again as .xlsx, or fetch it anew"
+        kind = "UTF-8 .csv" if path.suffix.lower() == ".csv" else ".xlsx"
+        remedy = f"open it and save it again as {kind}, or fetch it anew"
         raise WorkbookError(
             f"cannot read the table ({type(error).__name__}: {error})", file=path, remedy=remedy
         ) from error

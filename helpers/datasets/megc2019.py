@@ -31,7 +31,7 @@ CARD = {
     "resolution": "28 x 28 flow maps",
     "elicitation": "emotional films (CASME II, SAMM, SMIC-HS)",
     "labels": "negative, positive, surprise",
-    "access": "clone github.com/wangzhifengharrison/HTNet and point --data-dir at the clone (README, 'Data')",
+    "access": "clone github.com/wangzhifengharrison/HTNet and point --data-dir at the clone (README, 'On real data')",
     "licence": "public flow maps; the videos behind them need a licence each",
     "citation": "See et al. 2019, doi:10.1109/FG.2019.8756611; Liong et al. 2019, doi:10.1109/FG.2019.8756567",
 }
@@ -55,6 +55,11 @@ def read(root, annotations=None):
     table = read_table(table_path, ("dataset", "sub", "filename_o", "label"))
     maps = {path.name.replace(" ", ""): path for path in folder.glob("*.png")}
     rows, absent = [], set()
+    keys = table[["dataset", "sub", "filename_o"]].apply(lambda column: column.str.lower())
+    if keys.duplicated().any():
+        row = keys.index[keys.duplicated()][0]
+        problem = f"clip {'/'.join(keys.loc[row])} stands twice"
+        raise WorkbookError(problem, file=table_path, row=row, remedy="delete one of the two rows")
     for cell in table.itertuples():
         dataset, emotion = cell.dataset.lower(), CLASSES.get(cell.label)
         if dataset not in COUNTS or emotion is None:
@@ -111,7 +116,9 @@ def _check_counts(samples, file):
             problem = (
                 f"{dataset} has (clips, people, negative, positive, surprise) {found}, the release {COUNTS[dataset]}"
             )
-            raise WorkbookError(problem, file=file, remedy="fetch the complete release; partial ones are refused")
+            raise WorkbookError(
+                problem, file=file, remedy="rows are missing, added or relabelled: fetch the release again"
+            )
 
 
 def _original_labels(samples, sheet):

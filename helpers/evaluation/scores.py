@@ -20,6 +20,7 @@ COLUMNS = (
     "weighted_f1",
 )  # fmt: skip
 BASELINE = "majority"
+BLIND = (BASELINE, "stratified")  # models that look at no picture
 LEVEL = 0.95
 
 
@@ -65,7 +66,7 @@ def score(predictions, resamples=2000, seed=0):
                 f"task {task} has no {BASELINE} row", remedy=f"predict with the model {BASELINE!r} as well"
             )
         for name, part in _slices(of_task):
-            models = sorted(part.model.unique(), key=lambda model: (model != BASELINE, model))
+            models = sorted(part.model.unique(), key=lambda model: (model not in BLIND, model))
             rows += [_score(task, name, model, part[part.model == model], resamples, seed) for model in models]
     table = pd.DataFrame(rows)
     return table[[*COLUMNS, *(column for column in table if column.startswith("recall_"))]]

@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 
 from helpers import datasets, labels
-from helpers.show.plots import ACCENT, PALETTE, SEQUENTIAL
+from helpers.show.plots import ACCENT, PALETTE, SHADES
 
 
 def emotions(samples):
@@ -34,7 +34,10 @@ def plot_classes(table):
     axes.invert_yaxis()
     order = f" (dark to light: {', '.join(table)})" if table.shape[1] > 1 else ""
     axes.set(xlabel=f"clips{order}", ylabel="", xlim=(0, total.max() * 1.18))
-    axes.set_title(f"{total.idxmax()} has {total.max() / total.min():.1f} times as many clips as {total.idxmin()}")
+    # sources label in different words, so each is compared with itself
+    ranges = {name: column[column > 0] for name, column in table.items()}
+    found = [f"{some.idxmax()} {some.max() / some.min():.1f} times {some.idxmin()}" for some in ranges.values()]
+    axes.set_title(f"Commonest against rarest: {'; '.join(found)}", fontsize=10)
     return figure
 
 
@@ -130,15 +133,25 @@ def verdict_on_time(claims):
 def plot_durations(durations):
     """Histograms of duration and apex position with the claimed ranges shaded. Returns a figure."""
     figure, both = plt.subplots(1, 2, figsize=(9, 3.2))
-    titles = {"duration_s": "onset to offset (seconds)", "apex_position": "apex position (0 = onset, 1 = offset)"}
-    for axes, (name, label) in zip(both, titles.items(), strict=True):
+    titles = {
+        "duration_s": ("onset to offset (seconds)", " s", 0.025),
+        "apex_position": ("apex position (0 = onset, 1 = offset)", "", 0.05),
+    }
+    for axes, (name, (label, unit, width)) in zip(both, titles.items(), strict=True):
         values, (low, high) = durations[name].dropna(), CLAIM[name]
-        axes.hist(values, bins=24, color=ACCENT)
-        axes.axvspan(low, high, color=PALETTE["happiness"], alpha=0.25, zorder=0)
-        axes.axvline(values.median(), color="black", linestyle=":")
+        axes.hist(values, bins=np.arange(0, values.max() + width, width), color=ACCENT)
+        axes.axvspan(low, high, color=PALETTE["happiness"], alpha=0.3, label="claimed")
+        axes.axvline(values.median(), color="black", linestyle=":", label="median")
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel=label, ylabel="clips")
-        axes.set_title(f"{values.between(low, high).mean():.0%} of clips lie in the claimed {low:g} to {high:g}")
+        axes.set_title(f"{values.between(low, high).mean():.0%} of clips lie in the claimed {low:g} to {high:g}{unit}")
+    both[0].legend()
     return figure
+
+
+def compute_coded(samples):
+    """Clips of each emotion whose action units are coded."""
+    return samples.emotion[[bool(labels.action_units(text)) for text in samples.aus]].value_counts()
 
 
 def compute_action_units(samples):
@@ -158,19 +171,23 @@ def compute_action_units(samples):
     long = pd.DataFrame(pairs, columns=["action unit", "emotion"])
     table = pd.crosstab(long["action unit"], long.emotion)
     table = table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index, emotions(long)]
-    return table / samples.emotion[[bool(found) for found in units]].value_counts()[table.columns]
+    return table / compute_coded(samples)[table.columns]
 
 
-def plot_action_units(table, most=14):
-    """Heat map of the `most` frequent action units by emotion. Returns a figure."""
+def plot_action_units(table, coded, most=14):
+    """Heat map of the `most` frequent action units by emotion. coded: coded clips by emotion. Returns a figure."""
     top = table.head(most)
-    figure, axes = plt.subplots(figsize=(1.05 * table.shape[1] + 2.5, 0.3 * len(top) + 1.3))
+    figure, axes = plt.subplots(figsize=(1.05 * table.shape[1] + 3.6, 0.3 * len(top) + 1.6))
     sns.heatmap(
-        top, vmin=0, vmax=1, cmap=SEQUENTIAL, annot=True, fmt=".0%", ax=axes, cbar_kws={"label": "share of clips"}
-    )
+        top, vmin=0, vmax=1, cmap=SHADES, annot=True, fmt=".0%", ax=axes, cbar_kws={"label": "share of clips"},
+        xticklabels=[f"{name}\nn = {coded[name]}" for name in table],
+        yticklabels=[f"{labels.UNIT_NAMES.get(unit, '')}  {unit}" for unit in top.index],
+    )  # fmt: skip
     axes.set(xlabel="", ylabel="action unit")
     axes.tick_params(axis="y", rotation=0)
-    unit, emotion = top.stack().idxmax()
+    unit, emotion = (
+        top.loc[:, coded[table.columns] >= 10].stack().idxmax() if (coded >= 10).any() else top.stack().idxmax()
+    )
     axes.set_title(f"AU {unit} is in {top.loc[unit, emotion]:.0%} of the {emotion} clips")
     return figure
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from helpers.evaluation.scores import BASELINE
+from helpers.evaluation.scores import BASELINE, BLIND
 
 # Okabe & Ito's colours (jfly.uni-koeln.de/color) first, then Paul Tol's muted ones; safe for colour-blind readers.
 PALETTE = {
@@ -13,7 +13,9 @@ PALETTE = {
     "positive": "#DDCC77", "negative": "#AA4499",
 }  # fmt: skip
 ACCENT, QUIET = "#0072B2", "#888888"
-SEQUENTIAL = "cividis"  # perceptually uniform and made for colour-blind readers
+SEQUENTIAL = "cividis"  # for pictures: perceptually uniform and made for colour-blind readers
+SHADES = "Blues"  # for cells with numbers in them, which stay readable on every shade
+UNITS = {"px": ("px", "1"), "8-bit": ("grey levels", "grey levels")}  # of flow and of strain
 STYLE = {
     "figure.dpi": 110, "savefig.dpi": 150, "savefig.bbox": "tight", "figure.constrained_layout.use": True,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left", "axes.titleweight": "bold",
@@ -45,7 +47,8 @@ def mean_maps(motion, classes):
     centred[:, :2] -= np.median(centred[:, :2], axis=(-2, -1), keepdims=True)  # strain knows no head motion
     names = sorted(set(classes.dropna()), key=list(PALETTE).index)
     means = np.stack([centred[(classes == name).to_numpy()].mean(axis=0) for name in names])
-    top = np.abs(means).max(axis=(0, 2, 3))
+    frequent = [(classes == name).sum() >= 5 for name in names]  # a mean of two clips must not set the scale
+    top = np.abs(means[frequent] if any(frequent) else means).max(axis=(0, 2, 3))
     figure, grid = plt.subplots(3, len(names), figsize=(1.65 * len(names) + 0.8, 4.9), squeeze=False)
     for channel, (row, label) in enumerate(zip(grid, ("u, right", "v, down", "strain"), strict=True)):
         signed = {"cmap": "RdBu_r", "vmin": -top[:2].max(), "vmax": top[:2].max()}
@@ -55,7 +58,7 @@ def mean_maps(motion, classes):
             axes.set(xticks=[], yticks=[])
             if channel == 0:
                 axes.set_title(f"{name}\n{(classes == name).sum()} clips", loc="center", fontsize=9.5)
-        row[0].set_ylabel(label if label == "strain" else f"{label}\n({motion.units})")
+        row[0].set_ylabel(f"{label}\n({UNITS[motion.units][label == 'strain']})")
         figure.colorbar(image, ax=row, shrink=0.8)
     figure.suptitle("Mean motion from onset to apex, by class")
     return figure
@@ -68,15 +71,24 @@ def intervals(scores, task, metric="uf1", part="all"):
     """
     rows = scores[(scores.task == task) & (scores["slice"] == part)].sort_values(metric)
     figure, axes = plt.subplots(figsize=(7, 0.42 * len(rows) + 1.3))
-    colours = [QUIET if model in (BASELINE, "stratified") else ACCENT for model in rows.model]
+    colours = [QUIET if model in BLIND else ACCENT for model in rows.model]
     axes.hlines(rows.model, rows[f"{metric}_lo"], rows[f"{metric}_hi"], colors=colours, linewidth=2.5)
     axes.scatter(rows[metric], rows.model, color=colours, s=42, zorder=3)
     floor = rows.loc[rows.model == BASELINE, metric].iloc[0]
     axes.axvline(floor, color=QUIET, linestyle=":", zorder=0)
     for value, model in zip(rows[metric], rows.model, strict=True):
-        axes.annotate(f"{value:.3f}", (value, model), (0, 7), textcoords="offset points", ha="center", fontsize=8.5)
+        axes.annotate(
+            f"{value:.3f}",
+            (value, model),
+            (0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+            bbox={"fc": "white", "ec": "none", "pad": 0.5},
+        )
     axes.set(xlim=(0, 1), xlabel=f"{metric.upper()}, 0 to 1, with 95 % interval over people")
     axes.grid(axis="x", alpha=0.3)
+    axes.margins(y=0.12)
     best = rows.iloc[-1]
     axes.set_title(
         f"{task}: {best.model} leads with {metric.upper()} {best[metric]:.3f} ({best.n} clips, {best.people} people)"
@@ -92,12 +104,12 @@ def recalls(scores, task, part="all"):
     table = table[sorted(table, key=list(PALETTE).index)]
     figure, axes = plt.subplots(figsize=(1.15 * table.shape[1] + 2.4, 0.42 * len(table) + 1.3))
     sns.heatmap(
-        table, vmin=0, vmax=1, cmap=SEQUENTIAL, annot=True, fmt=".2f", ax=axes, cbar_kws={"label": "recall, 0 to 1"}
+        table, vmin=0, vmax=1, cmap=SHADES, annot=True, fmt=".2f", ax=axes, cbar_kws={"label": "recall, 0 to 1"}
     )
     axes.set(xlabel="true class", ylabel="")
     axes.tick_params(axis="x", rotation=30)
-    hardest = table.drop(index=[BASELINE, "stratified"], errors="ignore").mean().idxmin()
-    axes.set_title(f"{task}: {hardest} is found least, averaged over the models that learn")
+    hardest = table.drop(index=[*BLIND], errors="ignore").mean().idxmin()
+    axes.set_title(f"{task}: {hardest} is found least on average")
     return figure
 
 
@@ -108,7 +120,7 @@ def confusion(counts, classes, title):
     side = 0.75 * len(classes) + 2
     figure, axes = plt.subplots(figsize=(side + 0.8, side - 0.4))
     sns.heatmap(
-        share, vmin=0, vmax=1, cmap=SEQUENTIAL, annot=counts, fmt="g", ax=axes,
+        share, vmin=0, vmax=1, cmap=SHADES, annot=counts, fmt="g", ax=axes,
         xticklabels=classes, yticklabels=classes, cbar_kws={"label": "share of the true class"},
     )  # fmt: skip
     axes.set(xlabel="predicted class", ylabel="true class", title=title)

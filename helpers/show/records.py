@@ -23,7 +23,9 @@ from helpers.workspace import NotApplicable
 class Run:
     """One run of one notebook: its parameters, its folder outputs/<dataset>/<notebook>, everything it writes.
 
-    Raises WorkbookError for an unknown dataset or profile, or outputs that can't be written.
+    Files are written to a hidden folder beside and take their place together when the run finishes: what lies in
+    outputs is always one whole run. Raises WorkbookError for an unknown dataset or profile, or outputs that can't
+    be written.
     """
 
     def __init__(self, notebook, dataset, data_dir, annotations, out_dir, profile, seed):
@@ -35,8 +37,9 @@ class Run:
             "PROFILE": profile, "SEED": seed,
         }  # fmt: skip
         self.folder = workspace.out_dir(out_dir) / dataset / notebook
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "run.json").unlink(missing_ok=True)  # its absence tells that a run is not finished
+        self.work = self.folder.with_name(f".{notebook}.running")
+        shutil.rmtree(self.work, ignore_errors=True)  # what a killed run left
+        self.work.mkdir(parents=True)
         self.started, self.files, self.sentences, self.notes = time.time(), [], [], {"weights": "none"}
         workspace.seed(seed)
         workspace.one_thread()
@@ -59,18 +62,23 @@ class Run:
         return self.use(datasets.load(p["DATASET"], p["DATA_DIR"], p["ANNOTATIONS"], p["PROFILE"], p["SEED"]))
 
     def use(self, samples):
-        """Record what the figures and tables are made from, and return it."""
+        """Record what the figures and tables are made from, say what a reader must know of it, and return it."""
         name, synthetic = samples.attrs["dataset"], samples.attrs["synthetic"]
-        self.label = f"{name} (synthetic)" if synthetic else name
+        parts = sorted(samples.dataset.unique())
+        self.label = f"{name} (synthetic)" if synthetic else name if parts == [name] else f"{name}: {' + '.join(parts)}"
         self.notes |= {"synthetic": synthetic, "samples": len(samples), "people": samples.subject.nunique()}
         self.notes["data_fingerprint"] = workspace.fingerprint(samples.attrs["root"], times=False)
         if synthetic:
             display(Markdown("*Synthetic data: nothing below is a statement about real faces.*"))
+        for item in samples.attrs["repairs"]:
+            if item["row"] == "all":  # a repair that concerns more than a row
+                display(Markdown(f"*{item['sample_id']}: {item['problem']}, {item['repair']}; {item['reason']}.*"))
         return samples
 
-    def figure(self, figure, name, show=True):
-        """Save a figure as figures/<name>.png, the dataset's name (and "synthetic") on it, and show it."""
-        plots.stamp(figure, self.label)
+    def figure(self, figure, name, show=True, data=True):
+        """Save a figure as figures/<name>.png and show it; one made of data carries the dataset's name on it."""
+        if data:
+            plots.stamp(figure, self.label)
         self._write(f"figures/{name}.png", lambda path: figure.savefig(path))
         if show:
             display(figure)
@@ -99,8 +107,8 @@ class Run:
     def keep(self, predictions):
         """Write predictions.csv, scores.csv and scores.json. Returns the score table."""
         table = score_tables.score(predictions, self.profile.resamples, self.seed)
-        prediction_tables.write(predictions, self.folder / "predictions.csv")
-        score_tables.write(predictions, table, self.folder)
+        prediction_tables.write(predictions, self.work / "predictions.csv")
+        score_tables.write(predictions, table, self.work)
         self.files += ["predictions.csv", "scores.csv", "scores.json"]
         return table
 
@@ -119,8 +127,7 @@ class Run:
             self.not_applicable(why)
 
     def finish(self, status="ok", **notes):
-        """Write run.json, remove files of earlier runs that this one did not write, list what was written."""
-        self._remove_stale()
+        """Write run.json, put everything in the place of the last run, list what was written."""
         shown = {name: _shareable(value) for name, value in self.parameters.items()}
         content = {
             "notebook": self.notebook, "status": status, "parameters": shown, **self.notes, **notes,
@@ -129,21 +136,23 @@ class Run:
             "files": sorted(self.files), "sentences": self.sentences,
         }  # fmt: skip
         self._write("run.json", lambda path: path.write_text(json.dumps(content, indent=1)))
+        self._publish()
         return pd.DataFrame({"written": sorted(self.files)})
 
     def _write(self, name, save):
-        with workspace.atomic(self.folder / name) as temporary:
+        with workspace.atomic(self.work / name) as temporary:
             save(temporary)
         self.files.append(name)
 
-    def _remove_stale(self):
-        for path in [
-            *self.folder.glob("figures/[!.]*"),
-            *self.folder.glob("tables/[!.]*"),
-            *self.folder.glob("[!.]*.*"),
-        ]:
-            if str(path.relative_to(self.folder)) not in self.files:
-                path.unlink()
+    def _publish(self):
+        old = self.folder.with_name(f".{self.notebook}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.checkpoints.exists():
+            self.checkpoints.rename(self.work / "checkpoints")
+        if self.folder.exists():
+            self.folder.rename(old)
+        self.work.rename(self.folder)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def device():

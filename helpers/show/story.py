@@ -114,10 +114,10 @@ def animation(clip, numbers, row, slower=8):
 BOXES = {
     "question": (0.5, 0.93, "What can be read from a micro-expression,\nand how sure may we be?", "11"),
     "intensity": (0.2, 0.72, "How intense?\nemotion as a continuous value", "05"),
-    "rare": (0.57, 0.72, "Which one, also when rare?\nfear, disgust, contempt", "09"),
+    "rare": (0.57, 0.72, "Which one, also when rare?\nclass imbalance, few people", "09"),
     "tools": (0.89, 0.72, "Generative tools\nwhat they may draft", "07"),
     "data_i": (0.2, 0.5, "DATA\nsoft labels 0..1 from onset, apex, offset", "01"),
-    "data_r": (0.57, 0.5, "DATA\nimbalanced clips, few people", "01"),
+    "data_r": (0.57, 0.5, "DATA\nlabelled clips of uneven classes", "01"),
     "chatgpt": (0.89, 0.5, "ChatGPT\ncode prototyping", "07"),
     "algo_i": (0.2, 0.29, "ALGORITHMS\nCNN + LSTM, regression losses", "05"),
     "algo_r": (0.57, 0.29, "ALGORITHMS\nSMOTE, class weights, focal loss", "03"),

@@ -15,6 +15,7 @@ texture that appears with movement (wrinkles, teeth), head pose in depth, coders
 
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -57,6 +58,14 @@ def make(root, profile, seed):
     facts = {"version": VERSION, "seed": int(seed), "settings": settings, "code": _code()}
     if (root / DONE).is_file():
         return _finished(root, facts)
+    foreign = [
+        path.name for path in root.glob("[!.]*") if not re.fullmatch(r"v\d+-p\d+-c\d+-s\d+-seed\d+|README.*", path.name)
+    ]
+    if foreign:
+        remedy = "name the dataset that lies there with --dataset, or give the demo a folder of its own"
+        raise WorkbookError(
+            f"this folder holds other data ({min(foreign)}) and the demo would mix in", file=root, remedy=remedy
+        )
     final = root / f"{VERSION}-p{profile.people}-c{profile.clips}-s{profile.size}-seed{int(seed)}"
     if final.exists() and not _outdated(final, facts):
         return _finished(final, facts)
