@@ -140,9 +140,10 @@ def plot_durations(durations):
     for axes, (name, (label, unit, width)) in zip(both, titles.items(), strict=True):
         values, (low, high) = durations[name].dropna(), CLAIM[name]
         axes.hist(values, bins=np.arange(0, values.max() + width, width), color=ACCENT)
-        axes.axvspan(low, high, color=PALETTE["happiness"], alpha=0.3, label="claimed")
+        axes.axvspan(low, high, color=PALETTE["happiness"], alpha=0.3, zorder=0, label="claimed")
         axes.axvline(values.median(), color="black", linestyle=":", label="median")
         axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.margins(y=0.15)
         axes.set(xlabel=label, ylabel="clips")
         axes.set_title(f"{values.between(low, high).mean():.0%} of clips lie in the claimed {low:g} to {high:g}{unit}")
     both[0].legend()

@@ -71,7 +71,7 @@ def film_strip(clip, numbers, strain, row, shown=7):
     figure.colorbar(image, ax=axes[1], shrink=0.8, label="strain")
     length = (row.offset - row.onset) / row.fps
     figure.suptitle(
-        f"{row.emotion} ({row.aus}), over in {length:.2f} s: above what a camera sees, below the strain of the skin"
+        f"{row.emotion} ({row.aus}), over in {length:.2f} s (top: what a camera sees; bottom: strain of the skin)"
     )
     return figure
 
