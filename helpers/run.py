@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from textwrap import shorten
@@ -162,10 +163,8 @@ def _stop_kernels():
     import psutil
 
     for process in psutil.Process().children(recursive=True):
-        try:
+        with suppress(psutil.NoSuchProcess):  # it may end by itself in the meantime
             process.kill()
-        except psutil.NoSuchProcess:
-            continue  # it ended by itself in the meantime
 
 
 def _result(outcome, copy):

@@ -63,7 +63,6 @@ def _eye(canvas, person, ex, ey, side, lid, gaze):
     cover(glint * inside, (250, 250, 250), 0.85)
     shadow = np.exp(-(((y - upper) / (0.42 * h)) ** 2)) * inside
     cover(shadow, rgb * 0.45, 0.75)
-
     feminine = person.presentation == "feminine"
     ink = np.array(person.hair, np.float32) * 0.25 + 14
     thick = (0.0042 if feminine else 0.0032) * (1 + 0.35 * np.clip(t, -1, 1))
@@ -71,8 +70,8 @@ def _eye(canvas, person, ex, ey, side, lid, gaze):
     cover(rim, ink, 0.88 if feminine else 0.72)
     low = np.exp(-(((y - lower - 0.001) / 0.0022) ** 2) / 2) * np.clip((1.02 - np.abs(t)) / 0.2, 0, 1)
     cover(low, skin * (0.55, 0.44, 0.42), 0.50)
-    crease_y = upper_open + lid * 0.006 - 0.0125 - 0.004 * (1 - t**2)
-    crease = np.exp(-(((y - crease_y) / 0.0026) ** 2) / 2) * np.clip((1.15 - np.abs(t)) / 0.35, 0, 1)
+    above = y - (upper_open + lid * 0.006 - 0.0125 - 0.004 * (1 - t**2))
+    crease = np.exp(-((above / 0.0026) ** 2) / 2) * np.clip((1.15 - np.abs(t)) / 0.35, 0, 1)
     cover(crease, rgb * (0.66, 0.58, 0.56), 0.75 * (0.4 if person.seed % 4 == 0 else 1.0))
 
 
