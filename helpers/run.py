@@ -206,13 +206,13 @@ def main(argv=None, folder=NOTEBOOKS):
     sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
     outcomes = []
     try:
+        prepare(args.jobs)  # first: the plan must look for data where the kernels will
         notebooks, plan = find(folder, args.only), make_plan(args)
         if args.list:
             _list(notebooks, plan)
             return 0
         workspace.out_dir(plan.outputs / "executed")
         with workspace.lock(plan.outputs):
-            prepare(args.jobs)
             print(
                 f"dataset {args.dataset} · profile {args.profile} · device {device()} ({workspace.cores()} CPU cores)"
             )

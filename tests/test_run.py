@@ -292,6 +292,17 @@ def test_relative_paths_are_the_callers(workbook, instant, tmp_path, monkeypatch
     assert os.environ["MICROEXPRESSION_DATA"] == str(tmp_path / "elsewhere")
 
 
+def test_a_relative_data_variable_means_the_callers_folder_for_plan_and_kernels_alike(workbook, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere" / "shelf").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "shelf" / "a.csv").write_text("1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MICROEXPRESSION_DATA", "elsewhere")
+    workbook.add("00_a")
+    status, said = workbook.run("--dataset", "shelf", "--list")
+    assert status == 0 and "00" in said
+    assert os.environ["MICROEXPRESSION_DATA"] == str(tmp_path / "elsewhere")
+
+
 # Wrong calls end before a kernel starts
 
 
