@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from helpers.workspace import WorkbookError
+from helpers.workspace import WorkbookError, require_known
 
 EMOTIONS = (
     "happiness", "surprise", "disgust", "repression", "sadness", "fear", "anger", "contempt", "neutral", "others",
@@ -75,8 +75,7 @@ DEFAULT_SCHEMES = {"demo": ("demo7",), "casme2": ("casme5", "casme4"), "megc2019
 
 def scheme(name):
     """Look up a class scheme; WorkbookError lists the known ones."""
-    if name not in SCHEMES:
-        raise WorkbookError(f"unknown class scheme {name!r}", remedy=f"choose one of {', '.join(SCHEMES)}")
+    require_known(name, SCHEMES, "class scheme")
     return SCHEMES[name]
 
 

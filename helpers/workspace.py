@@ -6,6 +6,7 @@ Imports nothing heavy: `helpers.run` and the readers must start without torch.
 import hashlib
 import json
 import os
+import pkgutil
 import random
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA_VARIABLE = "MICROEXPRESSION_DATA"
@@ -70,10 +72,20 @@ PROFILES = {
 }
 
 
+def modules(folders):
+    """Names of the modules in a package's `__path__` that do not begin with an underscore, without importing them."""
+    return sorted(module.name for module in pkgutil.iter_modules(folders) if not module.name.startswith("_"))
+
+
+def require_known(name, known, what):
+    """WorkbookError that lists the known names unless `name` is one of them. what: "dataset", "model", ..."""
+    if name not in known:
+        raise WorkbookError(f"unknown {what} {name!r}", remedy=f"choose one of {', '.join(known)}")
+
+
 def profile(name):
     """Look up a profile by name; WorkbookError lists the known ones."""
-    if name not in PROFILES:
-        raise WorkbookError(f"unknown profile {name!r}", remedy=f"choose one of {', '.join(PROFILES)}")
+    require_known(name, PROFILES, "profile")
     return PROFILES[name]
 
 
@@ -227,17 +239,9 @@ def atomic(path):
     """Yield a temporary path beside `path`; it takes the final name only if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
+    temporary = path.with_name(f".{path.stem}-{uuid4().hex}{path.suffix}")
     try:
-        yield Path(name)
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes private files; results are for sharing
-        os.replace(name, path)
+        yield temporary
+        os.replace(temporary, path)
     finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        temporary.unlink(missing_ok=True)

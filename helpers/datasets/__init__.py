@@ -6,7 +6,6 @@ can be generated also has `make(root, profile, seed) -> root of the made data`.
 """
 
 import importlib
-import pkgutil
 
 import pandas as pd
 
@@ -24,13 +23,12 @@ FRAME_COLUMNS = ("onset", "apex", "offset")  # nullable integers: SMIC has no ap
 
 def names():
     """Names of the known datasets, without importing them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return workspace.modules(__path__)
 
 
 def reader(name):
     """The module that reads a dataset; WorkbookError lists the known names."""
-    if name not in names():
-        raise WorkbookError(f"unknown dataset {name!r}", remedy=f"choose one of {', '.join(names())}")
+    workspace.require_known(name, names(), "dataset")
     return importlib.import_module(f"{__name__}.{name}")
 
 

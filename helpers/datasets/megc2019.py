@@ -54,6 +54,8 @@ def read(root, annotations=None):
     table_path, folder = _locate(Path(root))
     table = read_table(table_path, ("dataset", "sub", "filename_o", "label"))
     maps = {path.name.replace(" ", ""): path for path in folder.glob("*.png")}
+    wanted = (table["sub"] + "_" + table.filename_o + ".png").str.replace(" ", "")
+    present = set(table.dataset[wanted.isin(maps)].str.lower())
     rows, absent = [], set()
     keys = table[["dataset", "sub", "filename_o"]].apply(lambda column: column.str.lower())
     if keys.duplicated().any():
@@ -65,12 +67,12 @@ def read(root, annotations=None):
         if dataset not in COUNTS or emotion is None:
             problem = f"dataset {cell.dataset!r} with label {cell.label!r} is not of this composite"
             raise WorkbookError(problem, file=table_path, row=cell.Index, remedy="labels are 0, 1 or 2")
-        path = maps.get(f"{cell.sub}_{cell.filename_o}.png".replace(" ", ""))
+        if dataset not in present:
+            absent.add(dataset)  # all of it: that is allowed, and reported
+            continue
+        path = maps.get(wanted[cell.Index])
         if path is None:
-            if not _any_map(table, dataset, maps):
-                absent.add(dataset)  # all of it: that is allowed, and reported
-                continue
-            remedy = f"fetch the release again; expected {cell.sub}_{cell.filename_o}.png in {folder.name}"
+            remedy = f"fetch the release again; expected {wanted[cell.Index]} in {folder.name}"
             raise WorkbookError("the flow map of this row is missing", file=table_path, row=cell.Index, remedy=remedy)
         sample_id, subject = identify(dataset, _subject(dataset, cell.sub, table_path, cell.Index), cell.filename_o)
         rows.append((sample_id, dataset, subject, cell.filename_o, emotion, "", str(path), "flow"))
@@ -91,13 +93,6 @@ def _locate(root):
         what = f"no label table ({' or '.join(TABLES)})" if not tables else f"no map folder ({' or '.join(FOLDERS)})"
         raise WorkbookError(what, file=root, remedy=CARD["access"])
     return tables[0], folders[0]
-
-
-def _any_map(table, dataset, maps):
-    mine = table[table.dataset.str.lower() == dataset]
-    return any(
-        f"{sub}_{clip}.png".replace(" ", "") in maps for sub, clip in zip(mine["sub"], mine.filename_o, strict=True)
-    )
 
 
 def _subject(dataset, text, file, row):

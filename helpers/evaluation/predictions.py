@@ -35,14 +35,14 @@ def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,
     if not len(X) == len(samples) == len(y):
         raise WorkbookError(f"{len(X)} arrays, {len(samples)} samples and {len(y)} labels do not match")
     y, groups = np.asarray(y, dtype=str), samples.subject.to_numpy(str)
-    data = joblib.hash((X, y, groups, samples.sample_id.to_numpy(str)))
+    context = _context(joblib.hash((X, y, groups, samples.sample_id.to_numpy(str))), profile) if store else ""
     keys = [
         (name, seed, fold)
         for name in names
         for seed in (seeds if models.stochastic(name) else seeds[:1])
         for fold in folds
     ]
-    work = (delayed(_fold)(*key, profile, X, y, groups, store, data) for key in keys)
+    work = (delayed(_fold)(*key, profile, X, y, groups, store, context) for key in keys)
     with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1):
         done = tqdm(Parallel(return_as="generator")(work), total=len(keys), desc=task, mininterval=5)
         results = list(done)
@@ -67,7 +67,7 @@ def cross_predict_schemes(schemes, protocol, names, X, samples, profile, seeds=(
         task = f"{scheme}-{protocol}"
         parts.append(cross_predict(task, names, X[kept], some, y[kept], classes, folds, profile, seeds, store))
     predictions, records = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
-    return check(predictions), records
+    return predictions, records
 
 
 def check(predictions, file=None):
@@ -124,28 +124,18 @@ def write(predictions, path):
 
 def read(path):
     """Read predictions.csv and hold it to the schema."""
-    text = {
-        "task": str,
-        "sample_id": str,
-        "dataset": str,
-        "subject": str,
-        "model": str,
-        "fold": str,
-        "y_true": str,
-        "y_pred": str,
-    }
-    return check(pd.read_csv(path, dtype=text, keep_default_na=True), path)
+    text = {column: str for column in COLUMNS if column != "seed"}
+    return check(pd.read_csv(path, dtype=text), path)
 
 
-def _fold(name, seed, fold, profile, X, y, groups, store, data):
+def _fold(name, seed, fold, profile, X, y, groups, store, context):
     """Fit one model on one fold's training rows and predict its test rows, or fetch that from the store."""
     # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
     fold_seed = int(workspace.digest(seed, fold.name), 16) % 2**31
     path = None
     if store:
-        rows = fold.train.tolist(), fold.test.tolist()
-        settings = data, name, fold_seed, asdict(profile), rows, _code(), workspace.versions(workspace.COMPUTING)
-        path = store / f"{name}-{seed}-{workspace.digest(*settings, platform.python_version())}.json"
+        key = workspace.digest(context, name, fold_seed, fold.train.tolist(), fold.test.tolist())
+        path = store / f"{name}-{seed}-{key}.json"
         with suppress(FileNotFoundError, ValueError):  # not there yet, or cut short by a crash: fitted again
             return json.loads(path.read_text()) | {"stored": True}
     workspace.one_thread()
@@ -169,11 +159,12 @@ def _fold(name, seed, fold, profile, X, y, groups, store, data):
     return result
 
 
-def _code():
-    """Digest of everything a fit runs through: a changed model, feature or harness makes stored folds stale."""
+def _context(data, profile):
+    """Digest of what all folds of a call depend on: data, profile, versions, and the code that a fit runs through."""
     helpers = workspace.ROOT / "helpers"
     files = [*helpers.glob("features/*.py"), *helpers.glob("models/*.py"), helpers / "workspace.py", Path(__file__)]
-    return workspace.digest(*sorted(files))
+    versions = workspace.versions(workspace.COMPUTING), platform.python_version()
+    return workspace.digest(data, asdict(profile), versions, *sorted(files))
 
 
 def _rows(task, samples, y, classes, name, seed, fold, result):

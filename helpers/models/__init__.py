@@ -7,7 +7,6 @@ random numbers sets `STOCHASTIC = True`; only those are repeated over seeds.
 
 import importlib
 import inspect
-import pkgutil
 import warnings
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from helpers import workspace
 from helpers.features.components import Components
 from helpers.features.flow_map import FlowMap
 from helpers.workspace import WorkbookError
@@ -22,13 +22,12 @@ from helpers.workspace import WorkbookError
 
 def names():
     """Names of the known models, without importing them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return workspace.modules(__path__)
 
 
 def module(name):
     """The module of a model; WorkbookError lists the known names."""
-    if name not in names():
-        raise WorkbookError(f"unknown model {name!r}", remedy=f"choose one of {', '.join(names())}")
+    workspace.require_known(name, names(), "model")
     return importlib.import_module(f"{__name__}.{name}")
 
 

@@ -186,9 +186,8 @@ def plot_action_units(table, coded, most=14):
     )  # fmt: skip
     axes.set(xlabel="", ylabel="action unit")
     axes.tick_params(axis="y", rotation=0)
-    unit, emotion = (
-        top.loc[:, coded[table.columns] >= 10].stack().idxmax() if (coded >= 10).any() else top.stack().idxmax()
-    )
+    frequent = coded[table.columns] >= 10  # a share of two clips is no headline
+    unit, emotion = (top.loc[:, frequent] if frequent.any() else top).stack().idxmax()
     axes.set_title(f"AU {unit} is in {top.loc[unit, emotion]:.0%} of the {emotion} clips")
     return figure
 

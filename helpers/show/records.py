@@ -65,11 +65,12 @@ class Run:
         """Record what the figures and tables are made from, say what a reader must know of it, and return it."""
         name, synthetic = samples.attrs["dataset"], samples.attrs["synthetic"]
         parts = sorted(samples.dataset.unique())
-        self.label = f"{name} (synthetic)" if synthetic else name if parts == [name] else f"{name}: {' + '.join(parts)}"
+        self.label = name if parts == [name] else f"{name}: {' + '.join(parts)}"
+        if synthetic:
+            self.label += " (synthetic)"
+            display(Markdown("*Synthetic data: nothing below is a statement about real faces.*"))
         self.notes |= {"synthetic": synthetic, "samples": len(samples), "people": samples.subject.nunique()}
         self.notes["data_fingerprint"] = workspace.fingerprint(samples.attrs["root"], times=False)
-        if synthetic:
-            display(Markdown("*Synthetic data: nothing below is a statement about real faces.*"))
         for item in samples.attrs["repairs"]:
             if item["row"] == "all":  # a repair that concerns more than a row
                 display(Markdown(f"*{item['sample_id']}: {item['problem']}, {item['repair']}; {item['reason']}.*"))
