@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers import workspace
+from helpers import storage
 from helpers.workspace import ROOT, WorkbookError
 
 LAST = "11"  # the notebook of this number sums up what the others wrote: it waits for them and depends on them
@@ -62,7 +62,7 @@ def key(notebook, plan):
     if notebook.stem.startswith(LAST):
         mine = plan.stamp(notebook)
         others = sorted(stamp for stamp in mine.parent.glob("[0-9]*.json") if stamp != mine)
-    return workspace.digest(notebook.stem, code, plan.state, *others)
+    return storage.digest(notebook.stem, code, plan.state, *others)
 
 
 def last_run(notebook, plan):
@@ -108,7 +108,7 @@ def execute(notebook, plan):
     if outcome.status != "FAILED":
         record = {name: value for name, value in vars(outcome).items() if name != "name"}
         record |= {"key": start_key, "written": _written(results, outcome.files)}
-        with workspace.atomic(stamp) as path:
+        with storage.atomic(stamp) as path:
             path.write_text(json.dumps(record, indent=1), encoding="utf-8")
     return outcome
 

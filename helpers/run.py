@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from textwrap import shorten
 from threading import Event
 
-from helpers import _execute, datasets, workspace
+from helpers import _execute, datasets, storage, workspace
 from helpers._execute import LAST, Plan
 from helpers.workspace import ROOT, WorkbookError
 
@@ -84,9 +84,7 @@ def make_plan(args):
     sources = [path for folder in SOURCES for path in sorted(folder.rglob("*")) if path.is_file()]
     sources = [path for path in sources if "__pycache__" not in path.parts]
     named = [path.name for path in sources]
-    state = workspace.digest(
-        parameters, data, named, *sources, platform.python_version(), workspace.versions(), device()
-    )
+    state = storage.digest(parameters, data, named, *sources, platform.python_version(), workspace.versions(), device())
     outputs = workspace.path(paths["OUT_DIR"] or "outputs").resolve() / args.dataset
     return Plan(parameters, outputs, state, args.jobs)
 
@@ -100,9 +98,9 @@ def _data_state(dataset, data_dir, annotations):
     """Digests of the dataset's folder and sheet. What a reader makes itself follows from helpers and parameters."""
     if annotations and not workspace.path(annotations).is_file():
         raise WorkbookError("the annotation file does not exist", file=annotations, remedy="check --annotations")
-    sheet = workspace.digest(workspace.path(annotations)) if annotations else ""
+    sheet = storage.digest(workspace.path(annotations)) if annotations else ""
     root = datasets.folder(dataset, data_dir)
-    return ["" if datasets.can_be_made(dataset) else workspace.fingerprint(root), sheet]
+    return ["" if datasets.can_be_made(dataset) else storage.fingerprint(root), sheet]
 
 
 def prepare(jobs):
@@ -111,8 +109,9 @@ def prepare(jobs):
     os.environ.update(dict.fromkeys(workspace.THREAD_VARIABLES, "1"))
     os.environ.update({workspace.JOBS_VARIABLE: str(share), "TQDM_DISABLE": "1"})
     os.environ.pop("MPLBACKEND", None)  # figures belong into the executed copy, so the kernel's inline backend draws
-    if workspace.DATA_VARIABLE in os.environ:  # kernels start in ROOT, where a relative path would mean another place
-        os.environ[workspace.DATA_VARIABLE] = str(Path(os.environ[workspace.DATA_VARIABLE]).expanduser().absolute())
+    for name in (workspace.DATA_VARIABLE, workspace.CACHE_VARIABLE, workspace.MODELS_VARIABLE):
+        if os.environ.get(name):  # kernels start in ROOT, where a relative path would mean another place
+            os.environ[name] = str(Path(os.environ[name]).expanduser().absolute())
 
 
 def run_all(notebooks, plan, force=False):
@@ -212,7 +211,7 @@ def main(argv=None, folder=NOTEBOOKS):
             _list(notebooks, plan)
             return 0
         workspace.out_dir(plan.outputs / "executed")
-        with workspace.lock(plan.outputs):
+        with storage.lock(plan.outputs):
             print(
                 f"dataset {args.dataset} · profile {args.profile} · device {device()} ({workspace.cores()} CPU cores)"
             )

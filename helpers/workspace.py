@@ -3,22 +3,21 @@
 Imports nothing heavy: `helpers.run` and the readers must start without torch.
 """
 
-import hashlib
-import json
 import os
 import pkgutil
 import random
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA_VARIABLE = "MICROEXPRESSION_DATA"
 JOBS_VARIABLE = "MICROEXPRESSION_JOBS"
+CACHE_VARIABLE = "MICROEXPRESSION_CACHE"
+MODELS_VARIABLE = "MICROEXPRESSION_MODELS"
 DRIVE = Path("/content/drive/MyDrive")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # What a result depends on: recorded in run.json, part of every cache key. xgboost and OpenCV come in two builds.
@@ -116,6 +115,16 @@ def data_dir(dataset, given=""):
     return on_drive if in_colab() and on_drive.is_dir() else ROOT / "data" / dataset
 
 
+def cache_dir(name):
+    """Folder of what can be computed again (flow, hashes): $MICROEXPRESSION_CACHE/<name>, else ./data/cache/<name>."""
+    return path(os.environ.get(CACHE_VARIABLE) or "data/cache") / name
+
+
+def models_dir():
+    """Folder of downloaded network weights: $MICROEXPRESSION_MODELS, else ./data/models."""
+    return path(os.environ.get(MODELS_VARIABLE) or "data/models")
+
+
 def out_dir(given=""):
     """Root of everything written: the argument, else ./outputs. Made if absent, checked to be writable."""
     folder = path(given or "outputs")
@@ -180,68 +189,3 @@ def versions(packages=PACKAGES):
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
-
-
-def digest(*things):
-    """Short SHA-256 over strings, bytes, files' contents (Path) and JSON-able objects: the key of every cache."""
-    total = hashlib.sha256()
-    for thing in things:
-        if isinstance(thing, Path):
-            thing = thing.read_bytes()
-        elif not isinstance(thing, bytes):
-            thing = json.dumps(thing, sort_keys=True, default=str).encode()
-        total.update(hashlib.sha256(thing).digest())
-    return total.hexdigest()[:16]
-
-
-def fingerprint(folder, times=True):
-    """Digest of a folder's files by relative name, size and modification time (contents would cost minutes).
-
-    Linked folders are entered: large datasets often lie on another disk. Without `times` the digest is the same on
-    every machine that holds the same files, and blind to a change that keeps a file's size.
-    """
-    found, seen = [], set()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        inside = os.path.realpath(here)
-        if inside in seen:  # a link that leads back to a folder above it
-            folders.clear()
-            continue
-        seen.add(inside)
-        for name in files:
-            path = Path(here, name)
-            state = path.stat() if path.exists() else path.lstat()
-            found.append((path.relative_to(folder).as_posix(), state.st_size, state.st_mtime_ns if times else 0))
-    return digest(sorted(found))
-
-
-@contextmanager
-def lock(folder):
-    """Keep a folder of results to one run at a time; the system releases it, however the process ends.
-
-    Raises WorkbookError while another process holds it. Without fcntl (Windows) there is no lock.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with open(Path(folder) / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            remedy = "wait until it ends, or give this run another --out-dir"
-            raise WorkbookError("another run is writing here", file=folder, remedy=remedy) from error
-        yield
-
-
-@contextmanager
-def atomic(path):
-    """Yield a temporary path beside `path`; it takes the final name only if the block ends without an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{uuid4().hex}{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

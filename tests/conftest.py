@@ -17,6 +17,13 @@ SHARED = Path(os.environ.get("MICROEXPRESSION_SHARED", workspace.ROOT.parent / "
 HEADER = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def folders(tmp_path_factory):
+    """Tests keep their own cache, and know the face detector only where a copy of it lies beside the real data."""
+    os.environ[workspace.CACHE_VARIABLE] = str(tmp_path_factory.mktemp("cache"))
+    os.environ[workspace.MODELS_VARIABLE] = str(SHARED / "models")
+
+
 @pytest.fixture(scope="session")
 def shared():
     """Folder of real data that is never part of the repository ($MICROEXPRESSION_SHARED)."""

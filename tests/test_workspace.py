@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from helpers import workspace
+from helpers import storage, workspace
 from helpers.workspace import WorkbookError
 
 
@@ -59,21 +59,21 @@ def test_kaggle_is_not_colab(monkeypatch):
 def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")
-    with pytest.raises(RuntimeError), workspace.atomic(path) as temporary:
+    with pytest.raises(RuntimeError), storage.atomic(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-    with workspace.atomic(path) as temporary:
+    with storage.atomic(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
 def test_fingerprint_sees_a_changed_file(tmp_path):
     (tmp_path / "a").write_text("1")
-    before = workspace.fingerprint(tmp_path)
-    assert workspace.fingerprint(tmp_path) == before
+    before = storage.fingerprint(tmp_path)
+    assert storage.fingerprint(tmp_path) == before
     (tmp_path / "a").write_text("22")
-    assert workspace.fingerprint(tmp_path) != before
+    assert storage.fingerprint(tmp_path) != before
 
 
 def test_fingerprint_enters_linked_folders_and_survives_a_loop(tmp_path):
@@ -83,9 +83,9 @@ def test_fingerprint_enters_linked_folders_and_survives_a_loop(tmp_path):
     data.mkdir()
     (data / "Cropped").symlink_to(tmp_path / "disk")
     (data / "loop").symlink_to(data)
-    before = workspace.fingerprint(data)
+    before = storage.fingerprint(data)
     (tmp_path / "disk" / "frame").write_text("22")
-    assert workspace.fingerprint(data) != before
+    assert storage.fingerprint(data) != before
 
 
 def test_a_fingerprint_without_times_is_the_same_on_every_machine(tmp_path):
@@ -93,18 +93,18 @@ def test_a_fingerprint_without_times_is_the_same_on_every_machine(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "f").write_text("same")
         os.utime(tmp_path / name / "f", (moment, moment))
-    assert workspace.fingerprint(tmp_path / "a") != workspace.fingerprint(tmp_path / "b")
-    assert workspace.fingerprint(tmp_path / "a", times=False) == workspace.fingerprint(tmp_path / "b", times=False)
+    assert storage.fingerprint(tmp_path / "a") != storage.fingerprint(tmp_path / "b")
+    assert storage.fingerprint(tmp_path / "a", times=False) == storage.fingerprint(tmp_path / "b", times=False)
 
 
 def test_a_folder_of_results_belongs_to_one_run_at_a_time(tmp_path):
     with (
-        workspace.lock(tmp_path),
+        storage.lock(tmp_path),
         pytest.raises(WorkbookError, match="another run is writing"),
-        workspace.lock(tmp_path),
+        storage.lock(tmp_path),
     ):
         pass
-    with workspace.lock(tmp_path):
+    with storage.lock(tmp_path):
         assert (tmp_path / ".lock").exists()
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from helpers import labels, models, workspace
+from helpers import labels, models, storage, workspace
 from helpers.evaluation import splits
 from helpers.workspace import WorkbookError
 
@@ -118,7 +118,7 @@ def classes_of(rows):
 
 def write(predictions, path):
     """Write predictions.csv atomically, probabilities with six significant digits."""
-    with workspace.atomic(path) as temporary:
+    with storage.atomic(path) as temporary:
         check(predictions, path).to_csv(temporary, index=False, float_format="%.6g")
 
 
@@ -131,10 +131,10 @@ def read(path):
 def _fold(name, seed, fold, profile, X, y, groups, store, context):
     """Fit one model on one fold's training rows and predict its test rows, or fetch that from the store."""
     # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
-    fold_seed = int(workspace.digest(seed, fold.name), 16) % 2**31
+    fold_seed = int(storage.digest(seed, fold.name), 16) % 2**31
     path = None
     if store:
-        key = workspace.digest(context, name, fold_seed, fold.train.tolist(), fold.test.tolist())
+        key = storage.digest(context, name, fold_seed, fold.train.tolist(), fold.test.tolist())
         path = store / f"{name}-{seed}-{key}.json"
         with suppress(FileNotFoundError, ValueError):  # not there yet, or cut short by a crash: fitted again
             return json.loads(path.read_text()) | {"stored": True}
@@ -154,7 +154,7 @@ def _fold(name, seed, fold, profile, X, y, groups, store, context):
         "stored": False,
     }
     if path:
-        with workspace.atomic(path) as temporary:
+        with storage.atomic(path) as temporary:
             temporary.write_text(json.dumps(result))
     return result
 
@@ -162,9 +162,15 @@ def _fold(name, seed, fold, profile, X, y, groups, store, context):
 def _context(data, profile):
     """Digest of what all folds of a call depend on: data, profile, versions, and the code that a fit runs through."""
     helpers = workspace.ROOT / "helpers"
-    files = [*helpers.glob("features/*.py"), *helpers.glob("models/*.py"), helpers / "workspace.py", Path(__file__)]
+    files = [
+        *helpers.glob("features/*.py"),
+        *helpers.glob("models/*.py"),
+        helpers / "workspace.py",
+        helpers / "storage.py",
+        Path(__file__),
+    ]
     versions = workspace.versions(workspace.COMPUTING), platform.python_version()
-    return workspace.digest(data, asdict(profile), versions, *sorted(files))
+    return storage.digest(data, asdict(profile), versions, *sorted(files))
 
 
 def _rows(task, samples, y, classes, name, seed, fold, result):

@@ -11,7 +11,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from helpers import workspace
+from helpers import storage
 from helpers.evaluation import predictions as tables
 from helpers.workspace import WorkbookError
 
@@ -107,7 +107,7 @@ def confusions(predictions):
 
 def write(predictions, table, folder):
     """Write scores.csv and scores.json (scores, confusion matrices, per-subject results, time) into a folder."""
-    with workspace.atomic(folder / "scores.csv") as temporary:
+    with storage.atomic(folder / "scores.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     content = {
         "timestamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -115,7 +115,7 @@ def write(predictions, table, folder):
         "confusion": confusions(predictions),
         "subjects": _without_nan(by_subject(predictions)),
     }
-    with workspace.atomic(folder / "scores.json") as temporary:
+    with storage.atomic(folder / "scores.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
-from helpers import datasets, workspace
+from helpers import datasets, storage, workspace
 from helpers.evaluation import predictions as prediction_tables
 from helpers.evaluation import scores as score_tables
 from helpers.show import plots
@@ -70,7 +70,7 @@ class Run:
             self.label += " (synthetic)"
             display(Markdown("*Synthetic data: nothing below is a statement about real faces.*"))
         self.notes |= {"synthetic": synthetic, "samples": len(samples), "people": samples.subject.nunique()}
-        self.notes["data_fingerprint"] = workspace.fingerprint(samples.attrs["root"], times=False)
+        self.notes["data_fingerprint"] = storage.fingerprint(samples.attrs["root"], times=False)
         for item in samples.attrs["repairs"]:
             if item["row"] == "all":  # a repair that concerns more than a row
                 display(Markdown(f"*{item['sample_id']}: {item['problem']}, {item['repair']}; {item['reason']}.*"))
@@ -141,7 +141,7 @@ class Run:
         return pd.DataFrame({"written": sorted(self.files)})
 
     def _write(self, name, save):
-        with workspace.atomic(self.work / name) as temporary:
+        with storage.atomic(self.work / name) as temporary:
             save(temporary)
         self.files.append(name)
 

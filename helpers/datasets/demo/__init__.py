@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import workspace
+from helpers import storage, workspace
 from helpers.datasets.demo.geometry import GEOMETRY
 from helpers.datasets.demo.plan import CLASSES, FPS, VERSION
 from helpers.workspace import WorkbookError
@@ -99,7 +99,7 @@ def read(root, annotations=None):
 def _code():
     """Digest of what draws: pictures of an older version of it are drawn again."""
     here = Path(__file__).parent
-    return workspace.digest(*sorted(path for path in here.glob("*.py") if path.stem not in ("__init__", "truth")))
+    return storage.digest(*sorted(path for path in here.glob("*.py") if path.stem not in ("__init__", "truth")))
 
 
 def _outdated(folder, facts):
