@@ -43,10 +43,11 @@ def fingerprint(folder, times=True):
 
 
 @contextmanager
-def lock(folder):
+def lock(folder, wait=False):
     """Keep a folder of results to one run at a time; the system releases it, however the process ends.
 
-    Raises WorkbookError while another process holds it. Without fcntl (Windows) there is no lock.
+    While another process holds it, `wait` waits, and otherwise a WorkbookError is raised. Without fcntl (Windows) there
+    is no lock.
     """
     try:
         import fcntl
@@ -55,7 +56,7 @@ def lock(folder):
         return
     with open(Path(folder) / ".lock", "w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             remedy = "wait until it ends, or give this run another --out-dir"
             raise WorkbookError("another run is writing here", file=folder, remedy=remedy) from error

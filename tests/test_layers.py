@@ -9,8 +9,8 @@ from helpers.workspace import ROOT
 HELPERS = ROOT / "helpers"
 # Row of each module in the flow: a module imports only from its own row's folder or from rows above it.
 ROWS = {
-    "workspace": 0, "storage": 0, "labels": 0, "datasets": 1, "motion": 2, "features": 2, "models": 3, "evaluation": 4,
-    "show": 5, "literature": 5, "run": 6, "_execute": 6, "predict": 6, "audit": 6,
+    "workspace": 0, "storage": 0, "weights": 0, "labels": 0, "datasets": 1, "motion": 2, "features": 2,
+    "models": 3, "evaluation": 4, "show": 5, "literature": 5, "run": 6, "_execute": 6, "predict": 6, "audit": 6,
 }  # fmt: skip
 MODULES = sorted(HELPERS.rglob("*.py"))
 

@@ -1,5 +1,6 @@
 """Is one model better than another? The same people, resampled together."""
 
+import numpy as np
 import pandas as pd
 
 from helpers.evaluation.predictions import check
@@ -27,3 +28,15 @@ def gains(predictions, task, reference, resamples=2000, seed=0):
         row["verdict"] = "better" if row["uf1_lo"] > 0 else "worse" if row["uf1_hi"] < 0 else "tie"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def mean_over_people(values, subjects, resamples, seed):
+    """Mean of one number a clip with its 95 % interval over people: (mean, low, high).
+
+    values: (n,) float; subjects: (n,) whose clip it is. People are drawn with replacement, with all their clips.
+    """
+    people = pd.DataFrame({"value": np.asarray(values, float), "who": np.asarray(subjects)}).groupby("who").value
+    sums, counts = people.sum().to_numpy(), people.count().to_numpy()
+    drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
+    low, high = interval((drawn @ sums) / (drawn @ counts))
+    return sums.sum() / counts.sum(), low, high

@@ -1,26 +1,38 @@
-"""Onset -> apex motion as arrays: optical flow (u right, v down) and optical strain.
+"""Motion between key frames as arrays: optical flow (u right, v down) and optical strain, of samples or of pictures.
 
-Onset-referenced flow carries the signal of a micro-expression. Rigid head motion is removed by subtracting the
-median flow vector. Flow stays in pixels: min-max scaling a clip would destroy its amplitude.
+Flow that refers to the onset frame carries the signal of a micro-expression. Faces are registered once, rigid head
+motion is removed, and flow stays in pixels: min-max scaling a clip would destroy its amplitude.
 """
 
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import permutations
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 
-from helpers import workspace
-from helpers.motion import frames
+from helpers import storage, workspace
+from helpers.motion import faces, frames, methods
+from helpers.motion.store import Request, stored
 from helpers.workspace import NotApplicable, WorkbookError
 
-# Farneback 2003, doi:10.1007/3-540-45103-X_50, with the parameters one of the re-created systems documents
-FARNEBACK = {
-    "pyr_scale": 0.5, "levels": 3, "winsize": 15, "iterations": 3, "poly_n": 5, "poly_sigma": 1.2, "flags": 0,
-}  # fmt: skip
-CROP = 128  # pixels; flow is computed at this face-crop size, then averaged down to the map
+RISE, FALL, WHOLE = ("onset", "apex"), ("apex", "offset"), ("onset", "offset")  # temporal windows: from, to
+RIGID = ("median", "patch", "none")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What to measure in each clip. One store on disk for each dataset and setting."""
+
+    windows: tuple = (RISE,)  # T windows; or, with `sequence`, none of them counts
+    sequence: int = 0  # T frames spread evenly from onset to offset, each against the onset frame
+    method: str = methods.DEFAULT
+    crop: int = 128  # pixels; side of the standard crop in which flow is computed, and the unit of u and v
+    size: int = frames.MAP_SIDE  # side of the maps that come out, averaged down from the crop
+    rigid: str = "median"  # head motion: the crop's median vector, that of the bridge of the nose ("patch"), or "none"
 
 
 class Flow(NamedTuple):
@@ -28,48 +40,99 @@ class Flow(NamedTuple):
 
     values: np.ndarray  # (n, T, 3, H, W) float32: u, v, strain
     sample_id: np.ndarray  # (n,) str
-    units: str  # "px" (u, v in pixels, strain dimensionless) or "8-bit" (scaled by the maps' makers)
+    units: str  # "px" (u, v in pixels of the crop, strain dimensionless) or "8-bit" (scaled by the maps' makers)
+    left_out: pd.DataFrame  # sample_id, emotion, reason: clips that could not be measured
+
+    def select(self, samples):
+        """The rows of Samples that were measured, in this order."""
+        kept = samples.set_index("sample_id", drop=False).loc[self.sample_id].reset_index(drop=True)
+        kept.attrs = samples.attrs
+        return kept
 
 
-def with_apex(samples):
-    """Samples whose apex comes after their onset, and a table of those left out, with the reason.
-
-    Flow maps carry their motion and stay whole. A clip without an apex, or with its apex on the onset frame, has no
-    onset -> apex motion to measure. Returns (samples, left_out).
-    """
-    framed = samples.kind.eq("frames")
-    reason = pd.Series("", samples.index).mask(framed & samples.apex.isna(), "the coders marked no apex")
-    reason = reason.mask(framed & samples.apex.eq(samples.onset).fillna(False), "the apex is the onset frame")
-    out = samples.loc[reason.ne(""), ["sample_id", "emotion"]].assign(reason=reason[reason.ne("")])
-    kept = samples[reason.eq("")].reset_index(drop=True)
-    return kept, out.reset_index(drop=True)
-
-
-def onset_to_apex(samples, size=frames.MAP_SIDE):
-    """Onset -> apex flow of every sample, T = 1, H = W = size.
-
-    Flow maps are read; frames of face crops go through Farneback. Raises NotApplicable for samples without either
-    (stills, uncropped pictures), WorkbookError for a clip without an apex or an unreadable file.
-    """
+def need_frames(samples):
+    """Raise NotApplicable unless these are clips with frames: flow maps and stills have nothing to measure."""
     kinds = set(samples.kind)
-    if kinds == {"flow"}:
-        values = np.stack([frames.flow_map(path) for path in samples.path])
-        _check_channels(values, samples.path.iloc[0])
-        return Flow(values[:, None], samples.sample_id.to_numpy(str), "8-bit")
-    if kinds != {"frames"}:
-        raise NotApplicable("these samples have neither flow maps nor cropped face frames to compute flow from")
-    whole = ~samples.cropped.astype(bool) if "cropped" in samples else pd.Series(True, samples.index)
-    if whole.any():
-        what = f"{whole.sum()} of {len(samples)} clips are whole pictures, not cropped face frames"
-        raise NotApplicable(f"{what}, {samples.sample_id[whole].iloc[0]} for one")
-    if samples.apex.isna().any():
-        row = samples.sample_id[samples.apex.isna()].iloc[0]
-        raise WorkbookError(
-            "this clip has no apex", row=row, remedy="leave it out with flow.with_apex, or spot its apex"
-        )
-    work = (delayed(_flow_of_clip)(row, size) for row in samples.itertuples())
-    values = np.stack(Parallel(n_jobs=workspace.jobs())(work))
-    return Flow(values[:, None], samples.sample_id.to_numpy(str), "px")
+    if not kinds <= {"frames", "video"}:
+        what = "flow maps, measured by their makers" if kinds == {"flow"} else "single stills, in which nothing moves"
+        raise NotApplicable(f"these samples are {what}")
+
+
+def extract(samples, setting=None):
+    """Flow of every sample that has what the setting needs: T windows (or frames), maps of H = W = setting.size.
+
+    Frames and videos are registered and measured, or read from the store; flow maps are read as they are. A clip that
+    lacks a key frame, whose apex is its onset, or that can't be read is left out by name and reason. Raises
+    NotApplicable for stills, and WorkbookError for an unknown setting or when no clip at all can be measured.
+    """
+    setting = setting or Setting()
+    if set(samples.kind) == {"flow"}:
+        return _ready_made(samples, setting)
+    need_frames(samples)
+    workspace.require_known(setting.rigid, RIGID, "way of removing head motion")
+    rows, spans, reasons = list(samples.itertuples(index=False)), [], {}
+    for position, row in enumerate(rows):
+        try:
+            spans.append(pairs(row, setting))
+        except WorkbookError as error:
+            spans.append(None)
+            reasons[position] = error.problem
+    able = [position for position, span in enumerate(spans) if span]
+    if not able:
+        raise WorkbookError(f"no clip can be measured; the first one: {reasons[0]}", row=rows[0].sample_id)
+    facts = asdict(setting) | methods.settings(setting.method) | {"code": _code(), "faces": _finders(samples)}
+    requests = [
+        Request(rows[k].sample_id, {"path": rows[k].path, "frames": spans[k]} | facts, rows[k].path) for k in able
+    ]
+    length = setting.sequence or len(setting.windows)
+    values, failed = stored(
+        workspace.cache_dir("flow") / samples.attrs.get("dataset", "unnamed") / storage.digest(facts), requests,
+        lambda k: _measure(rows[able[k]], spans[able[k]], setting), (length, 3, setting.size, setting.size),
+        what="optical flow", threads=setting.method != "tvl1",
+    )  # fmt: skip
+    reasons |= {able[k]: reason for k, reason in failed.items()}
+    if len(failed) == len(able):
+        raise WorkbookError(f"no clip can be measured; the first one: {reasons[able[0]]}")
+    if failed:
+        values = values[[k for k in range(len(able)) if k not in failed]]
+    ids = samples.sample_id.to_numpy(str)
+    left_out = samples.loc[samples.index[sorted(reasons)], ["sample_id", "emotion"]].reset_index(drop=True)
+    left_out["reason"] = [reasons[position] for position in sorted(reasons)]
+    return Flow(values, ids[[k for k in range(len(rows)) if k not in reasons]], "px", left_out)
+
+
+def onset_to_apex(samples, size=frames.MAP_SIDE, method=methods.DEFAULT):
+    """Onset -> apex flow of every sample, T = 1, H = W = size: see `extract`."""
+    return extract(samples, Setting(size=size, method=method))
+
+
+def pairs(row, setting):
+    """[(frame, later frame), ...] that a setting compares in one clip. WorkbookError where a key frame is missing."""
+    keys = {name: getattr(row, name) for name in ("onset", "apex", "offset")}
+    spans = [WHOLE] if setting.sequence else setting.windows
+    for name in sorted({name for span in spans for name in span}):
+        if pd.isna(keys[name]):
+            problem = f"the coders marked no {name}"
+            raise WorkbookError(
+                problem, row=row.sample_id, remedy="leave the clip out, or spot it (motion/spotting.py)"
+            )
+    for first, last in spans:
+        if keys[first] == keys[last]:
+            problem = f"the {last} is the {first} frame"
+            raise WorkbookError(problem, row=row.sample_id, remedy="leave the clip out, or correct its key frames")
+    if setting.sequence:
+        steps = np.linspace(keys["onset"], keys["offset"], setting.sequence + 1)[1:]
+        return [(int(keys["onset"]), round(step)) for step in steps]
+    return [(int(keys[first]), int(keys[last])) for first, last in spans]
+
+
+def between(first, second, method=methods.DEFAULT, rigid="median"):
+    """Flow and strain between two standard crops (H, W) uint8: (3, H, W) float32, rigid motion removed from u and v."""
+    flow = methods.METHODS[method](first, second)
+    if rigid != "none":
+        still = faces.region(flow, "bridge") if rigid == "patch" else flow
+        flow = flow - np.median(still, axis=(1, 2), keepdims=True)
+    return np.concatenate([flow, strain(flow)[None]])
 
 
 def strain(flow):
@@ -83,18 +146,65 @@ def strain(flow):
     return np.sqrt(u_x**2 + v_y**2 + 0.5 * (u_y + v_x) ** 2)
 
 
-def farneback(first, second):
-    """Dense flow between two (H, W) uint8 images: (2, H, W) float32, u and v in pixels, median motion removed."""
-    flow = np.moveaxis(cv2.calcOpticalFlowFarneback(first, second, None, **FARNEBACK), -1, 0)
-    return flow - np.median(flow, axis=(1, 2), keepdims=True)
+def regions(values, names=tuple(faces.REGIONS), size=None):
+    """Maps (n, T, 3, H, W) cut into R regions of interest: (n, T, R, 3, size, size) float32; values stay as they are.
+
+    size: side to which each region is stretched (by default H). Give slices of n: 224 px of four regions take 2.4 MB a
+    window. Boxes: `faces.REGIONS`, in standard crops.
+    """
+    n, length, channels, height, _ = values.shape
+    size = size or height
+    out = np.empty((n, length, len(names), channels, size, size), np.float32)
+    for column, name in enumerate(names):
+        part = np.moveaxis(faces.region(np.asarray(values), name).reshape(-1, channels, *_box(values, name)), 1, -1)
+        for k, picture in enumerate(part):
+            wide = cv2.resize(np.ascontiguousarray(picture), (size, size), interpolation=cv2.INTER_LINEAR)
+            out[k // length, k % length, column] = np.moveaxis(wide, -1, 0)
+    return out
 
 
-def _flow_of_clip(row, size):
-    cv2.setNumThreads(1)  # clips run in processes; threads inside them only get in each other's way
-    onset, apex = frames.clip(row, (row.onset, row.apex), size=CROP, gray=True)
-    flow = farneback(onset, apex)
-    channels = np.concatenate([flow, strain(flow)[None]])
-    return np.stack([cv2.resize(channel, (size, size), interpolation=cv2.INTER_AREA) for channel in channels])
+def hsv(flow, longest=None):
+    """Flow (2, H, W) as RGB uint8 for people: hue is the direction, brightness the length up to `longest` pixels."""
+    length, angle = np.hypot(*flow[:2]), np.arctan2(flow[1], flow[0])
+    bright = np.clip(length / (longest or max(length.max(), 1e-6)), 0, 1)
+    picture = np.stack([np.mod(angle, 2 * np.pi) * 90 / np.pi, np.full_like(bright, 255), 255 * bright], axis=-1)
+    return cv2.cvtColor(picture.astype(np.uint8), cv2.COLOR_HSV2RGB)
+
+
+def _measure(row, spans, setting):
+    cv2.setNumThreads(1)  # clips run side by side; threads inside them only get in each other's way
+    numbers = sorted({number for pair in spans for number in pair})
+    pictures = dict(zip(numbers, faces.crops(row, numbers, setting.crop), strict=True))
+    maps = [between(pictures[a], pictures[b], setting.method, setting.rigid) for a, b in spans]
+    if setting.size != setting.crop:
+        side = (setting.size, setting.size)
+        maps = [[cv2.resize(channel, side, interpolation=cv2.INTER_AREA) for channel in three] for three in maps]
+    return np.array(maps, np.float32), frames.paths(row, numbers)
+
+
+def _box(values, name):
+    return faces.region(values, name).shape[-2:]
+
+
+@lru_cache(maxsize=1)
+def _code():
+    """Digest of what computes: maps of an older version of it are computed again."""
+    here = Path(__file__).parent
+    return storage.digest(*(here / f"{name}.py" for name in ("flow", "methods", "faces", "frames")))
+
+
+def _finders(samples):
+    """What finds the faces of these samples: part of the key, as the crop depends on it."""
+    return sorted({faces.finder(name) for name in samples.dataset.unique()})
+
+
+def _ready_made(samples, setting):
+    if setting != Setting(size=setting.size, method=setting.method):
+        raise NotApplicable("ready-made flow maps hold one window, onset to apex, as their makers computed it")
+    values = np.stack([frames.flow_map(path) for path in samples.path])
+    _check_channels(values, samples.path.iloc[0])
+    nothing = pd.DataFrame(columns=["sample_id", "emotion", "reason"])
+    return Flow(values[:, None], samples.sample_id.to_numpy(str), "8-bit", nothing)
 
 
 def _check_channels(maps, path):
@@ -102,9 +212,9 @@ def _check_channels(maps, path):
     some = maps[:: max(1, len(maps) // 100)]
     fits = {}
     for order in permutations(range(3)):
-        computed, stored = strain(some[:, order[:2]]), some[:, order[2]]
-        pairs = zip(computed.reshape(len(some), -1), stored.reshape(len(some), -1), strict=True)
-        fits[order] = np.mean([np.corrcoef(a, b)[0, 1] for a, b in pairs if a.std() > 0 and b.std() > 0])
+        computed, given = strain(some[:, order[:2]]), some[:, order[2]]
+        pairs_of = zip(computed.reshape(len(some), -1), given.reshape(len(some), -1), strict=True)
+        fits[order] = np.mean([np.corrcoef(a, b)[0, 1] for a, b in pairs_of if a.std() > 0 and b.std() > 0])
     best = max(fits, key=fits.get)
     if best != (0, 1, 2):
         problem = f"the channels of the flow maps fit the order {best} better than (u, v, strain)"

@@ -1,65 +1,107 @@
-"""Frames of clips, stills and ready-made flow maps as arrays. Raw data is read, never written."""
+"""Frames of clips, stills, videos and ready-made flow maps as arrays. Raw data is read, never written."""
 
-import re
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from helpers.datasets._frames import listing
 from helpers.workspace import WorkbookError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 MAP_SIDE = 28  # pixels; the public flow maps
+_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}  # how JPEG and PNG files begin, and what must stand at their end
 
 
 def files(folder):
     """{frame number: path} of a clip folder, in numerical order (img9 before img10).
 
-    The number is the last run of digits in the file name. Raises WorkbookError when a number stands twice.
+    The number is the last run of digits in the file name; other files are left aside (`quality.of_clip` names them).
+    Raises WorkbookError when a number stands twice.
     """
-    found = {}
-    for path in Path(folder).iterdir():
-        number = re.findall(r"\d+", path.stem)
-        if path.suffix.lower() in SUFFIXES and number:
-            key = int(number[-1])
-            if key in found:
-                remedy = "remove one of the two files"
-                raise WorkbookError(f"frame {key} stands twice: {found[key].name}", file=path, remedy=remedy)
-            found[key] = path
-    return dict(sorted(found.items()))
+    return listing(folder)[0]
 
 
 def image(path, gray=False):
-    """One image as uint8, (H, W, 3) RGB or (H, W) with `gray`. Raises WorkbookError when it can't be decoded."""
-    data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+    """One image as uint8, (H, W, 3) RGB or (H, W) with `gray`.
+
+    Raises WorkbookError when the file is empty, cut off or no image, and for 16-bit images, whose scale nobody states
+    (a 12-bit recording would come out nearly black).
+    """
+    data = Path(path).read_bytes()
+    remedy = "extract or download this file again"
+    if data[:2] in _ENDS and _ENDS[data[:2]] not in data[-4096:]:
+        raise WorkbookError("the image is cut off", file=path, remedy=remedy)  # OpenCV would fill the rest with grey
     picture = None
-    if data.size:
-        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
+    if data:
+        colour = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), colour | cv2.IMREAD_ANYDEPTH)
     if picture is None:
-        raise WorkbookError("the image cannot be decoded", file=path, remedy="extract or download this file again")
+        raise WorkbookError("the image cannot be decoded", file=path, remedy=remedy)
+    if picture.dtype != np.uint8:
+        problem = f"the image has {8 * picture.itemsize} bits a channel, not 8"
+        raise WorkbookError(problem, file=path, remedy="convert the whole dataset to 8 bits with one stated scale")
     return picture if gray else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def clip(row, numbers=None, size=None, gray=False):
-    """Frames of one sample. row: a row of Samples with kind "frames"; numbers: frame numbers, default onset..offset.
+    """Frames of one sample. row: a row of Samples; numbers: frame numbers, default onset..offset.
 
     Returns (T, H, W[, 3]) uint8, resized to size x size pixels if given. Raises WorkbookError naming a missing or
     unreadable frame, or one whose size differs from the first.
     """
+    numbers = list(range(row.onset, row.offset + 1) if numbers is None else numbers)
+    pictures = _of_video(row, numbers, gray) if row.kind == "video" else _of_folder(row, numbers, gray)
+    if size:
+        pictures = [cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) for picture in pictures]
+    return np.stack(pictures)
+
+
+def paths(row, numbers):
+    """Files that hold the given frames of a sample: one each in a folder, one for all in a video."""
+    if row.kind == "video":
+        return [Path(row.path)]
     available = files(row.path)
-    numbers = range(row.onset, row.offset + 1) if numbers is None else numbers
-    pictures = []
     for number in numbers:
         if number not in available:
-            raise WorkbookError(
-                f"frame {number} is missing", file=row.path, row=row.sample_id, remedy="extract the clip again"
-            )
-        picture = image(available[number], gray)
-        if pictures and picture.shape != pictures[0].shape and size is None:
-            problem = f"{available[number].name} is {picture.shape}, the first frame {pictures[0].shape}"
-            raise WorkbookError(problem, file=row.path, row=row.sample_id, remedy="re-extract, or pass a size")
-        pictures.append(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) if size else picture)
-    return np.stack(pictures)
+            remedy = "extract the clip again, or correct its key frames"
+            raise WorkbookError(f"frame {number} is missing", file=row.path, row=row.sample_id, remedy=remedy)
+    return [available[number] for number in numbers]
+
+
+class Video(NamedTuple):
+    """What a video file says of itself."""
+
+    path: Path
+    fps: float
+    frames: int  # as its header has it; streams may hold fewer
+    width: int
+    height: int
+
+
+def video(path):
+    """Facts of a video file (frame rate, size). Raises WorkbookError when it can't be opened or names no frame rate."""
+    with _opened(path) as capture:
+        fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    if not 0 < fps < 100_000:
+        raise WorkbookError(f"the video states no frame rate ({fps})", file=path, remedy="convert it, e.g. to .mp4")
+    return Video(Path(path), fps, count, *size)
+
+
+def video_frames(path, gray=False):
+    """Yield (number from 0, frame) of a video, one at a time. Frames are uint8 as of `image`."""
+    with _opened(path) as capture:
+        number = 0
+        while True:
+            there, picture = capture.read()
+            if not there:
+                break
+            yield number, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY if gray else cv2.COLOR_BGR2RGB)
+            number += 1
+    if not number:
+        raise WorkbookError("the video holds no frame that can be decoded", file=path, remedy="export it again")
 
 
 def flow_map(path):
@@ -73,3 +115,42 @@ def flow_map(path):
         problem = f"the flow map is {' x '.join(map(str, picture.shape))}, not {MAP_SIDE} x {MAP_SIDE} x 3"
         raise WorkbookError(problem, file=path, remedy="fetch the release's own file")
     return np.moveaxis(picture.astype(np.float32), -1, 0)
+
+
+@contextmanager
+def _opened(path):
+    if not Path(path).is_file() or not Path(path).stat().st_size:
+        state = "is empty (0 bytes)" if Path(path).is_file() else "does not exist"
+        raise WorkbookError(f"the video {state}", file=path, remedy="copy or export it again")
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if not capture.isOpened():
+            raise WorkbookError("the video cannot be opened", file=path, remedy="convert it to .mp4 (H.264) or .avi")
+        yield capture
+    finally:
+        capture.release()
+
+
+def _of_folder(row, numbers, gray):
+    pictures = []
+    for path in paths(row, numbers):
+        picture = image(path, gray)
+        if pictures and picture.shape != pictures[0].shape:
+            problem = f"{path.name} is {picture.shape}, the first frame {pictures[0].shape}"
+            raise WorkbookError(problem, file=row.path, row=row.sample_id, remedy="extract the clip again, in one size")
+        pictures.append(picture)
+    return pictures
+
+
+def _of_video(row, numbers, gray):
+    found = {}
+    for number, picture in video_frames(row.path, gray):
+        if number in numbers:
+            found[number] = picture
+        if len(found) == len(set(numbers)):
+            break
+    missing = sorted(set(numbers) - set(found))
+    if missing:
+        problem = f"frame {missing[0]} is beyond the video's end"
+        raise WorkbookError(problem, file=row.path, row=row.sample_id, remedy="correct the frame numbers")
+    return [found[number] for number in numbers]

@@ -130,6 +130,7 @@ class Run:
     def finish(self, status="ok", **notes):
         """Write run.json, put everything in the place of the last run, list what was written."""
         shown = {name: _shareable(value) for name, value in self.parameters.items()}
+        self._note_detector()
         content = {
             "notebook": self.notebook, "status": status, "parameters": shown, **self.notes, **notes,
             "seconds": round(time.time() - self.started, 1), "device": device(), "jobs": workspace.jobs(),
@@ -139,6 +140,15 @@ class Run:
         self._write("run.json", lambda path: path.write_text(json.dumps(content, indent=1)))
         self._publish()
         return pd.DataFrame({"written": sorted(self.files)})
+
+    def _note_detector(self):
+        """Whatever looked for faces stands in run.json; the stand-in is said aloud as well."""
+        used = (
+            "helpers.motion.faces" in sys.modules and sys.modules["helpers.motion.faces"].detector.cache_info().currsize
+        )
+        self.notes["face_detector"] = sys.modules["helpers.motion.faces"].detector()[0] if used else "none"
+        if self.notes["face_detector"] == "LBP cascade":
+            self.say("YuNet could not be fetched: faces were located by scikit-image's LBP cascade, more coarsely.")
 
     def _write(self, name, save):
         with storage.atomic(self.work / name) as temporary:

@@ -41,7 +41,7 @@ def compute_strain(clip, numbers, onset):
     """
     gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip]
     still = gray[numbers.index(onset)]
-    return np.stack([inner(flow.strain(flow.farneback(still, frame))) for frame in gray])
+    return np.stack([inner(flow.between(still, frame)[2]) for frame in gray])
 
 
 def inner(picture):

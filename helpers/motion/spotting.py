@@ -1,0 +1,129 @@
+"""When it happens: onset, apex and offset of a clip, and candidate intervals in a longer recording.
+
+The signal is the motion energy of a clip: flow of each frame against one reference frame, inside regions of interest,
+measured along the clip's own main movement (its first principal component), so that noise and drift, which have no
+common pattern, add little. In the spirit of Yan et al. 2014, doi:10.1007/978-3-319-16178-5_20 (apex as the frame
+that differs most from the onset) and of Moilanen et al. 2014, doi:10.1109/ICPR.2014.303 (intervals as peaks of the
+difference over a window of time).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
+
+from helpers.motion import faces, flow, frames
+
+REGIONS = ("eyebrows", "nose", "mouth")  # eyes blink and wander all the time
+CROP = 96  # pixels; enough for timing, and half the work of 128
+STEPS = 24  # frames looked at in a clip
+FLOOR = 0.15  # share of the peak below which the face counts as at rest
+LONGEST = 0.5  # seconds; what lasts longer is no micro-expression (Yan et al. 2013, doi:10.1007/s10919-013-0159-8)
+
+
+class KeyFrames(NamedTuple):
+    """Spotted frame numbers, and the energy at the apex in pixels of the crop."""
+
+    onset: int
+    apex: int
+    offset: int
+    peak: float
+
+
+def energy(motion, regions=REGIONS):
+    """Motion energy of frames against one reference: (T,) pixels, never negative.
+
+    motion: flow (T, 2 or more, H, W) of each frame against the reference, in standard crops. The flow inside the
+    regions is projected on its first principal component; the result is the root mean square length in pixels.
+    """
+    inside = faces.mask(motion.shape[-1], regions)
+    flat = np.asarray(motion, np.float64)[:, :2][:, :, inside].reshape(len(motion), -1)
+    _, _, patterns = np.linalg.svd(flat, full_matrices=False)
+    along = flat @ patterns[0]
+    return np.maximum(along * np.sign(along.sum()), 0) / np.sqrt(inside.sum())
+
+
+def energies(samples, reach="coded", steps=STEPS):
+    """Energy curves of clips, from `flow.extract`'s store: (numbers (n, T + 1), energy (n, T + 1), Flow).
+
+    reach: "coded" looks from the coded onset to the coded offset, "whole" from the first to the last frame on disk.
+    The first value is the reference frame itself, 0. Clips that could not be measured are in Flow.left_out.
+    """
+    asked = samples if reach == "coded" else whole_clips(samples)
+    motion = flow.extract(asked, flow.Setting(sequence=steps, crop=CROP, size=32))
+    kept = motion.select(asked)
+    numbers = np.array([np.linspace(row.onset, row.offset, steps + 1).round().astype(int) for row in kept.itertuples()])
+    curves = np.array([np.concatenate([[0.0], energy(clip)]) for clip in motion.values])
+    return numbers, curves, motion
+
+
+def whole_clips(samples):
+    """Samples whose onset and offset are the first and last frame there is, whatever was coded."""
+    ends = []
+    for row in samples.itertuples():
+        there = list(frames.files(row.path)) if row.kind == "frames" else [0, frames.video(row.path).frames - 1]
+        ends.append((there[0], there[-1]) if there else (pd.NA, pd.NA))
+    first, last = zip(*ends, strict=True)
+    return samples.assign(onset=pd.array(first, "Int64"), offset=pd.array(last, "Int64"), apex=pd.NA)
+
+
+def spot(numbers, curve):
+    """Key frames of one energy curve: apex at the most prominent peak, onset and offset where it rises and dies.
+
+    numbers: (T,) frame numbers; curve: (T,) energy. The curve is smoothed by one step; where it has no peak inside
+    (a clip that ends at its apex), its largest value is the apex.
+    """
+    numbers, smooth = np.asarray(numbers, float), gaussian_filter1d(np.asarray(curve, float), 1, mode="nearest")
+    peaks, facts = find_peaks(smooth, prominence=0)
+    top = peaks[facts["prominences"].argmax()] if len(peaks) else int(smooth.argmax())
+    fine = np.linspace(numbers[max(top - 1, 0)], numbers[min(top + 1, len(numbers) - 1)], 21)
+    apex = fine[_parabola(numbers, smooth, top, fine).argmax()]
+    rest = min(smooth[: top + 1].min(), smooth[top:].min())
+    level = rest + FLOOR * (smooth[top] - rest)
+    before, after = np.flatnonzero(smooth[:top] <= level), np.flatnonzero(smooth[top:] <= level)
+    onset = numbers[before[-1]] if len(before) else numbers[0]
+    offset = numbers[top + after[0]] if len(after) else numbers[-1]
+    return KeyFrames(round(onset), round(apex), round(offset), float(smooth[top]))
+
+
+def candidates(crops, fps, method=flow.methods.DEFAULT):
+    """Intervals of a longer recording in which the face moves and comes back.
+
+    crops: (T, H, W) uint8 standard crops of all frames, one registration. fps: frames per second. A frame is a
+    candidate apex when it differs both from the frame a fifth of a second before and from the one after: a movement
+    that stays is no expression that passes. The threshold is the recording's own noise: median plus four robust
+    standard deviations, and a quarter of a pixel at least. Returns a DataFrame: onset, apex, offset (positions in
+    `crops`), seconds, peak (px), kind ("micro" up to LONGEST, "macro" beyond).
+    """
+    reach = max(1, round(0.2 * fps))
+    differences = np.zeros(len(crops))
+    for k in range(reach, len(crops)):
+        differences[k] = _rms(flow.between(crops[k - reach], crops[k], method))
+    later = np.concatenate([differences[reach:], np.zeros(min(reach, len(crops)))])
+    passing = gaussian_filter1d(np.minimum(differences, later), max(0.5, 0.02 * fps))
+    noise = np.median(passing) + 4 * 1.4826 * np.median(np.abs(passing - np.median(passing)))
+    peaks, _ = find_peaks(passing, height=max(noise, 0.25), distance=reach)
+    rows = []
+    for peak in peaks:
+        first, last = max(0, peak - 2 * reach), min(len(crops) - 1, peak + 2 * reach)
+        numbers = np.unique(np.linspace(first, last, STEPS + 1).round().astype(int))
+        motion = np.stack([flow.between(crops[first], crops[k], method) for k in numbers])
+        found = spot(numbers, energy(motion))
+        seconds = (found.offset - found.onset) / fps
+        rows.append((*found[:3], seconds, found.peak, "micro" if seconds <= LONGEST else "macro"))
+    return pd.DataFrame(rows, columns=["onset", "apex", "offset", "seconds", "peak", "kind"])
+
+
+def _rms(maps):
+    inside = faces.mask(maps.shape[-1], REGIONS)
+    return float(np.sqrt((maps[:2, inside] ** 2).sum(axis=0).mean()))
+
+
+def _parabola(numbers, smooth, top, at):
+    """Values at `at` of the parabola through the peak and its neighbours: between two looks the peak can be nearer."""
+    near = slice(max(top - 1, 0), top + 2)
+    if len(smooth[near]) < 3:
+        return np.interp(at, numbers, smooth)
+    return np.polyval(np.polyfit(numbers[near], smooth[near], 2), at)

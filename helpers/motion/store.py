@@ -1,0 +1,137 @@
+"""A store of computed arrays on disk: one `.npy` file a dataset and setting, one row a clip, read by slice.
+
+A row is computed again only when its request (settings, key frames) or one of the files it was made from (name, size,
+modification time) has changed. Rows are written as they are computed, with their checksum in a journal, so that an
+interrupted run goes on where it stopped; the file takes its final name only when it is complete.
+"""
+
+import json
+import os
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from helpers import storage, workspace
+from helpers.workspace import WorkbookError
+
+
+class Request(NamedTuple):
+    """One row asked for."""
+
+    name: str  # sample_id
+    what: dict  # everything the row depends on besides files, JSON-able
+    place: str  # folder or file of the clip: a row that could not be made is tried again when this has changed
+
+
+def stored(folder, requests, make, shape, what="clips", threads=True):
+    """Rows of all requests, made where the store does not hold them: (array, {position: reason of a row left out}).
+
+    folder: of this store. requests: list of Request. make: position -> (array of `shape`, [paths it was made from]);
+    a WorkbookError from it leaves the row out and is the reason. what: word for the progress bar. threads: for work
+    that OpenCV does, which lets other threads run; processes otherwise. Returns (n, *shape) float32, a read-only memory
+    map where the rows lie side by side; rows left out are zeros. joblib.parallel_config around the call (a cluster,
+    say) takes precedence over `threads`. Rows that others asked for stay, unless their files have changed.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = [storage.digest(*request[:2], list(shape)) for request in requests]
+    with storage.lock(folder, wait=True):
+        index = _read(folder)
+        if not all(key in index and _unchanged(index[key]) for key in keys):
+            index = _renew(
+                folder, index, dict(zip(keys, range(len(keys)), strict=True)), requests, make, shape, what, threads
+            )
+        rows = [index[key]["row"] for key in keys]
+        array = np.load(folder / "rows.npy", mmap_mode="r")
+    side_by_side = rows == list(range(rows[0], rows[0] + len(rows)))
+    reasons = {position: index[key]["reason"] for position, key in enumerate(keys) if index[key]["reason"]}
+    return array[rows[0] : rows[0] + len(rows)] if side_by_side else array[rows], reasons
+
+
+def _renew(folder, old, positions, requests, make, shape, what, threads):
+    """Write a new file beside the old one: unchanged rows copied, those of an interrupted run taken over, rest made."""
+    kept = {key: entry for key, entry in old.items() if _unchanged(entry)}
+    keys = [*positions, *(key for key in kept if key not in positions)]
+    partial, journal = folder / "partial.npy", folder / "partial.jsonl"
+    rows, index = _resume(partial, journal, keys, shape)
+    if kept:
+        source = np.load(folder / "rows.npy", mmap_mode="r")
+        for row, key in enumerate(keys):
+            if key in kept and key not in index:
+                rows[row], index[key] = source[kept[key]["row"]], kept[key]
+    todo = [key for key in keys if key not in index]
+    workers = Parallel(
+        n_jobs=workspace.jobs(), prefer="threads" if threads else "processes", return_as="generator_unordered"
+    )
+    results = workers(delayed(_attempt)(make, key, positions[key], requests[positions[key]].place) for key in todo)
+    place = {key: row for row, key in enumerate(keys)}
+    with journal.open("a", encoding="utf-8") as lines:
+        for key, values, entry in tqdm(results, total=len(todo), desc=what, unit="clip", leave=False):
+            rows[place[key]] = 0 if values is None else values
+            index[key] = entry | {"sum": zlib.crc32(rows[place[key]].tobytes())}
+            lines.write(json.dumps([key, index[key]]) + "\n")
+            lines.flush()
+    rows.flush()
+    index = {key: index[key] | {"row": row} for row, key in enumerate(keys)}
+    (folder / "index.json").unlink(missing_ok=True)  # killed between the two: no index, and the rows are made again
+    os.replace(partial, folder / "rows.npy")
+    with storage.atomic(folder / "index.json") as temporary:
+        temporary.write_text(json.dumps(index), encoding="utf-8")
+    journal.unlink()
+    return index
+
+
+def _attempt(make, key, position, place):
+    try:
+        values, paths = make(position)
+    except WorkbookError as error:
+        return key, None, {"files": [], "place": [place, _fingerprint(place)], "reason": str(error)}
+    return key, values, {"files": [_state(path) for path in paths], "reason": ""}
+
+
+def _unchanged(entry):
+    if entry["reason"]:
+        place, fingerprint = entry["place"]
+        return _fingerprint(place) == fingerprint
+    with suppress(OSError):  # a file that is gone has changed
+        return all(_state(state[0]) == state for state in entry["files"])
+    return False
+
+
+def _fingerprint(place):
+    return storage.fingerprint(place) if os.path.isdir(place) else _state(place) if os.path.exists(place) else None
+
+
+def _state(path):
+    state = os.stat(path)
+    return [str(path), state.st_size, state.st_mtime_ns]
+
+
+def _resume(partial, journal, keys, shape):
+    """(rows, index) of an interrupted run for the very same keys, each row held against its sum; else fresh ones."""
+    state, index = storage.digest(keys), {}
+    lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
+    if not partial.exists() or not lines or lines[0] != state:
+        journal.write_text(state + "\n", encoding="utf-8")
+        return np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=(len(keys), *shape)), index
+    rows = np.load(partial, mmap_mode="r+")
+    place = {key: row for row, key in enumerate(keys)}
+    for line in lines[1:]:
+        with suppress(ValueError):  # the last line of a killed run may be cut
+            key, entry = json.loads(line)
+            if _unchanged(entry) and zlib.crc32(rows[place[key]].tobytes()) == entry["sum"]:
+                index[key] = entry
+    return rows, index
+
+
+def _read(folder):
+    """The index, or an empty one where it is missing or damaged: then everything is made again."""
+    with suppress(OSError, ValueError):
+        if (folder / "rows.npy").exists():
+            return json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    return {}
