@@ -25,14 +25,15 @@ def compute_regions(motion, samples):
     return pd.DataFrame(columns).groupby(samples.emotion.to_numpy()).median()
 
 
-def plot_regions_by_emotion(table):
-    """The same as a heat map. Returns a figure."""
+def plot_regions_by_emotion(table, clips):
+    """The same as a heat map. clips: Series of the number of clips of each emotion. Returns a figure."""
     order = sorted(table.index, key=list(PALETTE).index)
     figure, axes = plt.subplots(figsize=(9.5, 0.42 * len(table) + 1.9))
     shown = table.loc[order].set_axis([f"{name}\n{window}" for window, name in table.columns], axis=1)
     label = {"label": "median length of flow, px"}
+    shown.index = [f"{name} ({clips[name]})" for name in shown.index]
     sns.heatmap(shown, cmap=SHADES, annot=True, fmt=".2f", annot_kws={"size": 8}, ax=axes, vmin=0, cbar_kws=label)
-    axes.set(ylabel="")
+    axes.set(ylabel="emotion (clips)")
     axes.tick_params(axis="x", rotation=45, labelsize=8)
     rise = table["onset → apex"]
     region, emotion = rise.max().idxmax(), rise.max(axis=1).idxmax()
@@ -64,11 +65,12 @@ def plot_references(table, row):
     axes.plot(table.seconds, table.onset, color=ACCENT, label="against the onset frame")
     axes.plot(table.seconds, table.previous, color=PALETTE["anger"], label="against the frame before")
     axes.axvline((row.apex - row.onset) / row.fps, color=QUIET, linestyle=":")
-    axes.annotate("apex", ((row.apex - row.onset) / row.fps, 0.02), xycoords=("data", "axes fraction"), ha="center")
+    place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
+    axes.annotate("apex", ((row.apex - row.onset) / row.fps, 1), **place)
     axes.set(xlabel="seconds since onset", ylabel="motion energy, px", ylim=(0, None))
     axes.legend(loc="upper right")
     times = table.onset.max() / max(table.previous.max(), 1e-9)
-    axes.set_title(f"Against the onset frame the movement is {times:.0f} times as large")
+    axes.set_title(f"Against the onset frame the movement is {times:.0f} times as large", pad=18)
     return figure
 
 
