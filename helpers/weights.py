@@ -71,4 +71,4 @@ def _check_beginning(path, beginning):
 
 def _unavailable(name, address, error):
     problem = f"the weights {name} are not on this machine and could not be fetched ({type(error).__name__})"
-    return Unavailable(problem, remedy=f"put {address} into {workspace.models_dir()}")
+    return Unavailable(problem, remedy=f"save {address} as {workspace.models_dir() / name}")
