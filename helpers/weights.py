@@ -4,7 +4,9 @@ Where they lie: `workspace.models_dir()`. What can't be had raises `Unavailable`
 them, and says so. Nothing else ever stands in their place in silence.
 """
 
+import io
 import os
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from helpers import workspace
@@ -53,10 +55,14 @@ def of_torchvision(entry):
             return torch.load(path, map_location="cpu", weights_only=True)
     try:
         os.makedirs(workspace.models_dir(), exist_ok=True)
-        return entry.get_state_dict(
-            progress=False, check_hash=True, model_dir=str(workspace.models_dir()), map_location="cpu",
-            weights_only=True,
-        )  # fmt: skip
+        with (
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):  # torch announces a download even where there is no network
+            return entry.get_state_dict(
+                progress=False, check_hash=True, model_dir=str(workspace.models_dir()), map_location="cpu",
+                weights_only=True,
+            )  # fmt: skip
     except (OSError, RuntimeError) as error:  # RuntimeError: torch found another hash
         raise _unavailable(name, entry.url, error) from error
 
