@@ -1,6 +1,7 @@
 """What a notebook leaves behind: figures, tables, sentences with numbers filled in, predictions, scores, run.json."""
 
 import base64
+import html
 import json
 import platform
 import re
@@ -76,6 +77,19 @@ class Run:
                 display(Markdown(f"*{item['sample_id']}: {item['problem']}, {item['repair']}; {item['reason']}.*"))
         return samples
 
+    def use_papers(self, papers):
+        """Record that figures and tables are made from a bibliography, whatever this run's dataset; return it.
+
+        papers: table of helpers.literature.corpus; its attrs name where it comes from.
+        """
+        self.label = f"literature: {len(papers)} papers"
+        self.notes |= {
+            "papers": len(papers),
+            "corpus": papers.attrs["origin"],
+            "data_fingerprint": papers.attrs["digest"],
+        }
+        return papers
+
     def figure(self, figure, name, show=True, data=True):
         """Save a figure as figures/<name>.png and show it; one made of data carries the dataset's name on it."""
         if data:
@@ -89,6 +103,13 @@ class Run:
         """Save a GIF (bytes) as figures/<name>.gif and show it, in exported pages too."""
         self._write(f"figures/{name}.gif", lambda path: path.write_bytes(gif))
         return HTML(f'<img alt="{name}" src="data:image/gif;base64,{base64.b64encode(gif).decode()}">')
+
+    def page(self, text, name, height=640):
+        """Save a self-contained HTML page as <name>.html and show it, walled off from the notebook around it."""
+        self._write(f"{name}.html", lambda path: path.write_text(text, encoding="utf-8"))
+        wall = 'sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"'
+        style = f"width:100%;height:{height}px;border:1px solid #8884"
+        return HTML(f'<div><iframe title="{name}" {wall} style="{style}" srcdoc="{html.escape(text)}"></iframe></div>')
 
     def table(self, table, name, digits=3):
         """Save a table as tables/<name>.csv and return it for display, rounded for the eye only.
