@@ -52,7 +52,7 @@ def of_torchvision(entry):
         path = folder / name
         if path.is_file():
             _check_beginning(path, beginning)
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return _loaded(path)
     try:
         os.makedirs(workspace.models_dir(), exist_ok=True)
         with (
@@ -65,6 +65,18 @@ def of_torchvision(entry):
             )  # fmt: skip
     except (OSError, RuntimeError) as error:  # RuntimeError: torch found another hash
         raise _unavailable(name, entry.url, error) from error
+
+
+def _loaded(path):
+    import pickle
+
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:  # objects, or something that is no weights file
+        problem = f"this is no plain weights file ({type(error).__name__}), and nothing in it was run"
+        raise WorkbookError(problem, file=path, remedy="delete it; the right one is fetched again") from error
 
 
 def _check_beginning(path, beginning):

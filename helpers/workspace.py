@@ -24,6 +24,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 COMPUTING = (
     "numpy", "scipy", "scikit-learn", "imbalanced-learn", "torch", "torchvision", "opencv-python-headless",
     "opencv-python", "opencv-contrib-python", "scikit-image", "flaml", "lightgbm", "xgboost", "xgboost-cpu", "joblib",
+    "imagehash", "pillow",
 )  # fmt: skip
 PACKAGES = (
     *COMPUTING, "pandas", "openpyxl", "statsmodels", "matplotlib", "seaborn", "networkx", "nltk", "papermill",

@@ -53,7 +53,7 @@ ROW = dict.fromkeys(corpus.COLUMNS, "") | {
     "id": "yan2014casme", "title": "CASME II: An improved database", "authors": "Yan, W.-J.; Fu, X.", "year": "2014",
     "type": "dataset", "task": "dataset", "method_family": "none", "keywords": "benchmark dataset", "source": "a list",
 }  # fmt: skip
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> <!-- \u2028 & ' \""
+HOSTILE = "__DATA__ __TITLE__ </script><script>alert(1)</script><img src=x onerror=alert(2)> <!-- \u2028 & ' \""
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +155,26 @@ def test_a_file_that_is_no_table_is_refused_by_name(tmp_path):
     (tmp_path / "papers.csv").write_text("<html>404</html>")
     with pytest.raises(WorkbookError, match="columns are missing: id"):
         corpus.read(tmp_path / "papers.csv")
+    for nothing, problem in (("", "cannot be read"), (",".join(corpus.COLUMNS) + "\n", "there is no paper in it")):
+        (tmp_path / "papers.csv").write_text(nothing)
+        with pytest.raises(WorkbookError, match=problem):
+            corpus.read(tmp_path / "papers.csv")
     with pytest.raises(WorkbookError, match=r"absent\.csv"):
         corpus.read(tmp_path / "absent.csv")
+
+
+def test_a_dataset_has_one_spelling_and_is_not_younger_than_its_papers(papers, tmp_path):
+    with pytest.raises(WorkbookError, match="'CASMEII' is spelled 'CASME II' elsewhere"):
+        read(tmp_path, {"datasets": "CASME II"}, {"id": "b2015b", "title": "Another", "datasets": "SMIC; CASMEII"})
+    first = {"SMIC": 2011, "CASME": 2013, "CASME II": 2014, "SAMM": 2016, "MMEW": 2021, "CAS(ME)^3": 2022, "DFME": 2023}
+    for row in papers.itertuples():
+        assert all(row.year >= first.get(name, 0) for name in row.datasets), row.id
+
+
+def test_two_tables_of_one_paper_are_one_place():
+    assert corpus.places("reference list of arXiv:1805.02397; arXiv:1805.02397 Tables 6-7") == {"1805.02397"}
+    assert len(corpus.places("public repository (README); comparison table in public repository")) == 1
+    assert len(corpus.places("a/list/README.md; ar5iv 2006.09674")) == 2
 
 
 def test_citations_say_who_is_known():
@@ -227,6 +245,7 @@ def test_set_algebra_is_that_of_sets(one, other):
         (r"\textbf{MA}cro \emph{to} micro", "MAcro to micro"),
         ("Micro &amp; <i>macro</i>", "Micro & macro"),
         ("微表情 识别", "微表情 识别"),
+        ("Micro\u2010expression", "Micro-expression"),
     ],
 )
 def test_titles_lose_their_tex_and_mark_up(title, expected):
@@ -375,6 +394,20 @@ def test_gaps_are_counted_against_chance():
     assert len(matrix.compute_gaps(TOY, least=50)) == 0
 
 
+def test_the_correction_counts_every_pair_tested_and_not_only_the_thin_ones():
+    sets = pd.Series([("a", "b")] * 6 + [("a", "x")] * 2 + [("b", "y")] * 2 + [("x", "y")] * 6)
+    gaps = matrix.compute_gaps(sets.set_axis([f"p{n}" for n in range(16)]), least=2, expected=1)
+    assert [*gaps.papers] == [0, 0, 2, 2], "of six pairs, a+b and x+y meet often"
+    assert gaps.p[0] == pytest.approx(1 / 12870) and gaps.q[0] == pytest.approx(6 / 2 / 12870), "C(16,8) ways"
+
+
+def test_two_rare_topics_that_never_met_are_no_proof(papers):
+    meeting = matrix.compute_meetings(papers, corpus.keyword_sets(papers), [("expression intensity", "fairness")]).loc[
+        0
+    ]
+    assert meeting.papers == 0 and 0.05 < meeting.p < 1
+
+
 def test_the_matrix_counts_a_paper_in_each_of_its_datasets():
     table = pd.DataFrame({"datasets": [("A", "B"), ("A",), ()], "method_family": ["cnn", "rnn", "cnn"]})
     counts = matrix.compute_matrix(table)
@@ -395,7 +428,7 @@ def test_scores_of_leaky_code_are_marked_and_a_wrong_uar_is_replaced(papers):
     audits = pd.read_csv(corpus.FOLDER / "audits.csv")
     assert set(audits.id) <= set(papers.id) and set(reported.id) == set(audits.id)
     band = results.compute_band(results.read_measured())
-    assert 0.6 < band["low"] < band["high"] < 0.8 < band["leaky"]
+    assert 0.6 < band["low"] < band["high"] < 0.8 < min(band["leaks"].values()) and len(band["leaks"]) == 2
 
 
 def test_the_corrected_uar_follows_from_the_confusion_matrix_of_the_log():
@@ -457,7 +490,7 @@ def test_an_answer_is_kept_as_dated_json_and_replayed(papers, cache):
     )
     again, _ = refresh.update(papers, "q", ("crossref",), today=date(2026, 11, 21), ask=never)
     assert [*again.id] == [*first.id] and again.attrs == first.attrs and again.attrs["digest"] != papers.attrs["digest"]
-    assert answers.found[0] == 2 and answers.new[0] == 1, "known papers, and those without year or title, add nothing"
+    assert answers.found[0] == answers.left_out[0] == 2 and answers.new[0] == 1, "what is known or incomplete adds none"
     new = again.iloc[-1]
     assert (new.title, new.doi, new.year) == ("A new micro-expression paper", "10.1234/new", 2026)
     assert file.name in again.attrs["origin"] and file.name in new.source and "abstract" not in again
@@ -633,3 +666,31 @@ def test_figures_can_be_drawn_from_small_bibliographies(toy, tmp_path):
     for figure in figures:
         figure.savefig(tmp_path / "figure.png")
         plots.close(figure)
+
+
+def test_what_a_small_bibliography_does_not_hold_is_said_and_not_drawn(tmp_path):
+    one = read(tmp_path, ROW)
+    figures = [
+        literature.plot_bursts(trends.compute_bursts(one, corpus.keyword_sets(one))),
+        literature_results.plot_matrix(matrix.compute_matrix(one)),
+        literature_results.plot_gaps(matrix.compute_gaps(corpus.keyword_sets(one))),
+        literature_results.plot_accuracy(results.compute_accuracy(one)),
+        literature_results.plot_reported(results.compute_reported(one), {}),
+    ]
+    for figure in figures:
+        assert figure.axes[0].texts[0].get_text().startswith("no ")
+        plots.close(figure)
+    with pytest.raises(WorkbookError, match="no title has a term"):
+        topics.compute_topics(text.compute_terms(one, least=9)[0])
+
+
+def test_every_figure_of_the_notebook_has_a_caption():
+    cells = json.loads((workspace.ROOT / "notebooks" / "07_literature_map.ipynb").read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    places = [number for number, source in enumerate(sources) if "run.figure(" in source]
+    assert len(places) == 13
+    for number in places:
+        words = re.sub(r"\s+", " ", sources[number + 1])
+        assert all(part in words for part in ("*What it shows:*", "*How to read it:*", "*Bears on:* **")), sources[
+            number
+        ]

@@ -1,96 +1,20 @@
-"""Frames and flow: what is read is what is there, and motion is measured in pixels with the right sign."""
+"""Frames: what is read is what is there, in order and whole; what is not is refused by name."""
+
+import re
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
+import scenes
 
 from helpers import datasets
-from helpers.datasets.demo import truth
-from helpers.motion import flow, frames
-from helpers.workspace import NotApplicable, WorkbookError
+from helpers.motion import faces, frames
+from helpers.workspace import WorkbookError
 
 
-def field(du_dx=0.0, du_dy=0.0, dv_dx=0.0, dv_dy=0.0, size=32):
-    y, x = np.mgrid[:size, :size].astype(float)
-    return np.stack([du_dx * x + du_dy * y, dv_dx * x + dv_dy * y])
-
-
-@pytest.mark.parametrize(
-    ("derivatives", "expected"),
-    [
-        ({"du_dx": 0.02}, 0.02),  # pure stretch
-        ({"du_dy": 0.02, "dv_dx": 0.02}, 0.04 / np.sqrt(2)),  # pure shear
-        ({"du_dy": 0.02, "dv_dx": -0.02}, 0.0),  # infinitesimal rotation
-        ({}, 0.0),
-    ],
-)
-def test_strain_of_analytic_fields(derivatives, expected):
-    assert flow.strain(field(**derivatives)) == pytest.approx(expected, abs=1e-9)
-
-
-def test_flow_of_a_moved_texture_has_the_right_size_and_sign():
-    rng = np.random.default_rng(0)
-    texture = cv2.GaussianBlur(rng.random((128, 128)).astype(np.float32), (0, 0), 2)
-    texture = (255 * (texture - texture.min()) / np.ptp(texture)).astype(np.uint8)
-    moved = texture.copy()
-    patch = cv2.warpAffine(texture, np.float32([[1, 0, 1.5], [0, 1, -1.0]]), (128, 128))
-    moved[30:70, 30:70] = patch[30:70, 30:70]
-    u, v = flow.farneback(texture, moved)[:, 42:58, 42:58].mean(axis=(1, 2))
-    assert u == pytest.approx(1.5, abs=0.4) and v == pytest.approx(-1.0, abs=0.4)
-
-
-def test_a_mirrored_clip_gives_mirrored_flow_with_u_negated(demo):
-    onset, apex = frames.clip(demo.iloc[0], (demo.onset[0], demo.apex[0]), size=128, gray=True)
-    u, v = flow.farneback(onset, apex)
-    mirrored_u, mirrored_v = flow.farneback(onset[:, ::-1].copy(), apex[:, ::-1].copy())
-    inner = np.s_[16:-16, 16:-16]
-    assert np.corrcoef(u[inner].ravel(), -mirrored_u[:, ::-1][inner].ravel())[0, 1] > 0.98
-    assert np.corrcoef(v[inner].ravel(), mirrored_v[:, ::-1][inner].ravel())[0, 1] > 0.98
-
-
-def test_flow_of_the_demo_follows_its_true_displacement(demo):
-    found = flow.onset_to_apex(demo, size=32)
-    assert found.units == "px" and found.values.shape == (len(demo), 1, 3, 32, 32) and found.values.dtype == np.float32
-    assert list(found.sample_id) == list(demo.sample_id)
-    agreement = []
-    for row, measured in zip(demo.itertuples(), found.values[:, 0, :2], strict=True):
-        true = truth.displacement(row.sample_id, demo.attrs["root"], row.apex)
-        true = np.stack([cv2.resize(channel, (32, 32), interpolation=cv2.INTER_AREA) for channel in true])
-        moving = np.hypot(*true) > 0.4
-        if moving.sum() > 10:
-            agreement.append(
-                np.sum(measured[:, moving] * true[:, moving])
-                / np.sqrt(np.sum(measured[:, moving] ** 2) * np.sum(true[:, moving] ** 2))
-            )
-    assert len(agreement) > 20 and np.median(agreement) > 0.6
-
-
-def test_flow_says_where_it_does_not_apply(demo):
-    with pytest.raises(NotApplicable, match="neither flow maps nor cropped"):
-        flow.onset_to_apex(demo.assign(kind="image"))
-    with pytest.raises(NotApplicable, match=f"1 of {len(demo)} clips are whole pictures.*{demo.sample_id[3]}"):
-        flow.onset_to_apex(demo.assign(cropped=demo.index != 3))
-    without = demo.copy()
-    without.loc[2, "apex"] = pd.NA
-    with pytest.raises(WorkbookError, match="has no apex") as error:
-        flow.onset_to_apex(without)
-    assert demo.sample_id[2] in str(error.value)
-
-
-def test_clips_without_a_rise_are_left_out_by_name(demo):
-    some = demo.copy()
-    some.loc[2, "apex"], some.loc[5, "apex"] = pd.NA, some.onset[5]
-    kept, left_out = flow.with_apex(some)
-    assert list(left_out.sample_id) == [demo.sample_id[2], demo.sample_id[5]] and len(kept) == len(demo) - 2
-    assert list(left_out.reason) == ["the coders marked no apex", "the apex is the onset frame"]
-    assert flow.onset_to_apex(kept.head(3)).values.shape[0] == 3
-
-
-def test_flow_maps_are_never_left_out(smic_maps):
-    samples = datasets.load("megc2019", str(smic_maps))
-    kept, left_out = flow.with_apex(samples)
-    assert len(kept) == len(samples) == 164 and left_out.empty
+def noise(side=64, channels=3, dtype=np.uint8, seed=0):
+    top = np.iinfo(dtype).max
+    return np.random.default_rng(seed).integers(0, top, (side, side, channels)[: 2 + (channels > 1)], dtype)
 
 
 def test_frames_sort_by_number_and_bad_ones_are_named(casme2_folder):
@@ -114,7 +38,83 @@ def test_frames_sort_by_number_and_bad_ones_are_named(casme2_folder):
 
 
 def test_images_with_blanks_and_unicode_in_their_path(tmp_path):
-    folder = tmp_path / "clip ü 表情"
-    folder.mkdir()
-    (folder / "img1.png").write_bytes(cv2.imencode(".png", np.full((5, 5, 3), (1, 2, 3), np.uint8))[1].tobytes())
-    assert frames.image(folder / "img1.png")[0, 0].tolist() == [3, 2, 1], "RGB"
+    path = scenes.write(tmp_path / "clip ü 表情" / "img1.png", np.full((5, 5, 3), (3, 2, 1), np.uint8))
+    assert frames.image(path)[0, 0].tolist() == [3, 2, 1], "RGB"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9, 0.99])
+def test_a_picture_that_is_cut_off_anywhere_is_refused_by_name(tmp_path, suffix, share):
+    path = scenes.write(tmp_path / f"img1{suffix}", noise())
+    whole = path.read_bytes()
+    assert frames.image(path).shape == (64, 64, 3)
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(WorkbookError, match=rf"img1\{suffix}.*(cut off|cannot be decoded)"):
+        frames.image(path)
+
+
+def test_a_text_file_and_an_empty_file_are_no_pictures(tmp_path):
+    for name, content in (("img1.jpg", b""), ("img2.png", b"not a picture at all")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WorkbookError, match=f"{name}: the image cannot be decoded"):
+            frames.image(tmp_path / name)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("gray", [True, False])
+def test_16_bit_pictures_are_refused_with_their_depth(tmp_path, channels, gray):
+    path = scenes.write(tmp_path / "img1.png", noise(channels=channels, dtype=np.uint16))
+    with pytest.raises(WorkbookError, match="16 bits a channel, not 8"):
+        frames.image(path, gray)
+
+
+def test_grayscale_pictures_are_read_as_colour_and_as_gray(tmp_path):
+    picture = noise(channels=1)
+    path = scenes.write(tmp_path / "img1.png", picture)
+    assert np.array_equal(frames.image(path, gray=True), picture)
+    assert np.array_equal(frames.image(path), np.dstack([picture] * 3))
+
+
+def test_files_that_are_no_frames_are_left_aside(tmp_path):
+    scenes.write_clip(tmp_path, [noise(8)] * 2, first=9)
+    for name in ("Thumbs.db", "notes 11.txt", "cover.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert list(frames.files(tmp_path)) == [9, 10]
+
+
+def test_a_video_gives_its_facts_and_any_of_its_frames(tmp_path):
+    pictures = [np.full((48, 64, 3), 20 * k, np.uint8) for k in range(8)]
+    path = scenes.write_video(tmp_path / "clip ü 表情.avi", pictures, fps=25)
+    facts = frames.video(path)
+    assert (facts.fps, facts.frames, facts.width, facts.height) == (25, 8, 64, 48)
+    assert [number for number, _ in frames.video_frames(path)] == list(range(8))
+    row = scenes.samples({"path": path, "kind": "video", "onset": 0, "apex": 3, "offset": 7}).iloc[0]
+    clip = frames.clip(row, [6, 2, 2], gray=True)
+    assert clip.shape == (3, 48, 64) and np.abs(clip.mean(axis=(1, 2)) - [120, 40, 40]).max() < 3
+    with pytest.raises(WorkbookError, match=r"demo/sub01/c1: frame 8 is beyond the video's end"):
+        frames.clip(row, [0, 8])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"only text in a file that says mp4\n" * 50, "cannot be opened"), (None, "does not exist")],
+)
+def test_a_file_that_is_no_video_is_refused_by_name(tmp_path, content, message):
+    path = tmp_path / "film.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    row = scenes.samples({"path": path, "kind": "video", "onset": 0, "apex": 3, "offset": 7}).iloc[0]
+    for read in (lambda: frames.video(path), lambda: list(frames.video_frames(path)), lambda: frames.clip(row)):
+        with pytest.raises(WorkbookError, match=rf"{re.escape(str(path))}.*{message}"):
+            read()
+
+
+def test_a_region_is_cut_where_its_box_lies_at_any_size():
+    for side in (28, 32, 96, 128, 224):
+        inside = faces.mask(side, ("mouth",))
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        x0, y0, x1, y1 = faces.REGIONS["mouth"]
+        edges = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+        assert np.abs(edges - np.array([x0, y0, x1, y1]) * side).max() <= 0.5
+        assert faces.region(inside[None, None], "mouth").all()
+    assert faces.mask(64).sum() > max(faces.mask(64, (name,)).sum() for name in faces.REGIONS)

@@ -113,11 +113,12 @@ def test_force_uses_no_stored_folds(workbook):
     assert all(new > old for new, old in zip([path.stat().st_mtime_ns for path in stored], before, strict=True))
 
 
-def test_frames_that_were_never_cropped_are_not_applicable_instead_of_faked(casme2_folder, tmp_path):
+def test_whole_pictures_without_a_face_end_in_a_message_instead_of_being_faked(casme2_folder, tmp_path):
     done = run(
         "--dataset", "casme2", "--data-dir", casme2_folder, "--out-dir", tmp_path, "--profile", "tiny", "--only", "04"
     )
-    assert done.returncode == 0 and "not applicable" in done.stdout and "whole pictures" in done.stdout
+    assert done.returncode == 1 and "no clip can be measured" in done.stdout and "no face was found" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
     assert not list((tmp_path / "casme2" / "04_model_comparison").glob("predictions.csv"))
 
 

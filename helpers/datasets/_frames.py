@@ -17,18 +17,22 @@ def listing(folder):
     stands twice.
     """
     found, strays = {}, []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            stem, suffix = os.path.splitext(entry.name)
-            match = _LAST_NUMBER.search(stem)
-            if suffix.lower() not in SUFFIXES or not match:
-                strays.append(Path(entry.path))
-                continue
-            number = int(match[1])
-            if number in found:
-                problem = f"frame {number} stands twice: {os.path.basename(found[number])}"
-                raise WorkbookError(problem, file=entry.path, remedy="remove one of the two files")
-            found[number] = entry.path
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        remedy = "extract the clip again, or correct its path"
+        raise WorkbookError(f"the clip folder cannot be read ({error.strerror})", file=folder, remedy=remedy) from error
+    for entry in entries:
+        stem, suffix = os.path.splitext(entry.name)
+        match = _LAST_NUMBER.search(stem)
+        if suffix.lower() not in SUFFIXES or not match:
+            strays.append(Path(entry.path))
+            continue
+        number = int(match[1])
+        if number in found:
+            problem = f"frame {number} stands twice: {os.path.basename(found[number])}"
+            raise WorkbookError(problem, file=entry.path, remedy="remove one of the two files")
+        found[number] = entry.path
     return {number: Path(found[number]) for number in sorted(found)}, sorted(strays)
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from helpers.workspace import WorkbookError
 
+SIDES = {"train", "test"}
+
 
 class Fold(NamedTuple):
     """One held-out part: `name`, and row positions of training and test samples."""
@@ -29,11 +31,16 @@ def lodo(samples):
 
 
 def fixed(samples):
-    """The source's own train/test split (column `split`). Raises WorkbookError where a person is on both sides."""
-    if "split" not in samples or set(samples.split) != {"train", "test"}:
+    """The source's own train/test split (column `split`). Raises WorkbookError where a person is on both sides.
+
+    Rows whose split is "duplicate", test stills that repeat a train still, are on neither side: nobody learns from
+    them, and nobody is asked about them.
+    """
+    given = set(samples.split) if "split" in samples else set()
+    if not SIDES <= given <= SIDES | {"duplicate"}:
         raise WorkbookError("these samples carry no train/test split", remedy="use loso")
-    test = (samples.split == "test").to_numpy()
-    return _apart([Fold("test", np.flatnonzero(~test), np.flatnonzero(test))], samples)
+    train, test = (np.flatnonzero(samples.split == side) for side in ("train", "test"))
+    return _apart([Fold("test", train, test)], samples)
 
 
 PROTOCOLS = {"loso": loso, "lodo": lodo, "fixed": fixed}

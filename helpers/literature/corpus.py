@@ -43,6 +43,8 @@ def read(file=FILE, vocabulary=None):
         raise WorkbookError(
             f"columns are missing: {', '.join(missing)}", file=file, remedy="see data/literature/README.md"
         )
+    if not len(table):
+        raise WorkbookError("there is no paper in it", file=file, remedy="restore the file, or add a row")
     table = table[[*COLUMNS]].apply(lambda column: column.str.strip())
     papers = check(table, file, read_vocabulary() if vocabulary is None else vocabulary)
     papers.attrs = {"origin": "the frozen bibliography in data/literature", "digest": storage.digest(table.to_csv())}
@@ -69,6 +71,7 @@ def check(table, file, vocabulary):
                 f"{row.id or 'a paper without an id'}: {problem[0]}", file=file, row=number, remedy=problem[1]
             )
     _refuse_duplicates(table, file)
+    _refuse_spellings(table.datasets, file)
     papers["year"] = table.year.astype(int)
     for name in SCORES:
         papers[name] = pd.to_numeric(table[name].where(table[name] != ""))
@@ -109,13 +112,21 @@ def keyword_sets(papers, leave_out=CONTEXT):
     return pd.Series(sets, index=papers.id, dtype=object)
 
 
+def places(source):
+    """Where a record was seen: a set. Two tables of one paper are one place, and so is all that has no name."""
+    parts = [(ARXIV.search(part), part) for part in split(source)]
+    return {
+        number[0] if number else "unnamed" if "public repository" in part else part.split()[0] for number, part in parts
+    }
+
+
 def compute_coverage(papers):
     """How complete the bibliography is: a table field, papers, share."""
     known = {
         "authors": papers.authors.ne(""), "all authors": papers.authors.ne("") & ~papers.authors.str.endswith(OTHERS),
         "DOI or arXiv": papers.doi.ne("") | papers.arxiv.ne(""), "dataset": papers.datasets.map(len).gt(0),
         "a reported result": papers[[*SCORES]].notna().any(axis=1),
-        "seen in two sources": papers.source.str.contains(";"),
+        "seen in two places": papers.source.map(lambda source: len(places(source)) > 1),
         "held against a page of its own": papers.checked.ne(""),
     }  # fmt: skip
     counts = pd.Series({name: int(mask.sum()) for name, mask in known.items()}, name="papers")
@@ -162,3 +173,14 @@ def _refuse_duplicates(table, file):
             ids = " and ".join(table.id[rows])
             remedy = "keep one row, with both sources"
             raise WorkbookError(f"{ids} have the same {name}", file=file, row=int(rows[1]) + 2, remedy=remedy)
+
+
+def _refuse_spellings(datasets, file):
+    """One dataset under two spellings, which would be two rows of a figure."""
+    known = {}
+    for number, names in enumerate(datasets, start=2):
+        for name in split(names):
+            first = known.setdefault(fold(name), name)
+            if first != name:
+                problem = f"the dataset {name!r} is spelled {first!r} elsewhere"
+                raise WorkbookError(problem, file=file, row=number, remedy="use one spelling")

@@ -5,6 +5,7 @@ come from outside, so they are written as JSON that cannot end its script and re
 """
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,7 +28,8 @@ def page(maps, papers, title, seed=0):
         "papers": [[row.title, corpus.cite(row), address(row)] for row in rows.itertuples()],
         "maps": [_map(name, drawn[name], *maps[name], number, seed) for name in maps],
     }
-    return TEMPLATE.read_text(encoding="utf-8").replace("__TITLE__", _text(title)).replace("__DATA__", _json(data))
+    parts = {"__TITLE__": _text(title), "__DATA__": _json(data)}  # in one pass: a title may hold these words, too
+    return re.sub("__TITLE__|__DATA__", lambda found: parts[found[0]], TEMPLATE.read_text(encoding="utf-8"))
 
 
 def address(row):

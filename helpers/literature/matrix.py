@@ -21,7 +21,7 @@ def compute_gaps(sets, least=15, expected=2.0):
 
     A table term, other, papers, expected, ratio, p, q, ids. least: papers that each topic must have; expected: smallest
     expected number of papers with both. p: chance of so few or fewer common papers if topics were dealt out at random
-    (hypergeometric); q: p corrected for the number of pairs (Benjamini & Hochberg 1995).
+    (hypergeometric); q: p corrected for all pairs tested, also those that meet often (Benjamini & Hochberg 1995).
     """
     counts = Counter(term for terms in sets for term in set(terms))
     frequent = {term for term, count in counts.items() if count >= least}
@@ -33,22 +33,24 @@ def compute_gaps(sets, least=15, expected=2.0):
     for one, other in combinations(sorted(frequent), 2):
         ids = together.get((one, other), [])
         chance = counts[one] * counts[other] / len(sets)
-        if chance >= expected and len(ids) < chance:
+        if chance >= expected:
             p = hypergeom.cdf(len(ids), len(sets), counts[one], counts[other])
             rows.append((one, other, len(ids), chance, len(ids) / chance, p, "; ".join(ids)))
     table = pd.DataFrame(rows, columns=["term", "other", "papers", "expected", "ratio", "p", "ids"])
     table.insert(6, "q", false_discovery_control(table.p) if len(table) else [])
+    table = table[table.papers < table.expected]
     return table.sort_values(["ratio", "expected"], ascending=[True, False], ignore_index=True)
 
 
 def compute_meetings(papers, sets, pairs):
-    """The same numbers for pairs one asks about: a table term, other, papers, expected, ratio, titles."""
+    """The same numbers for pairs one asks about: a table term, other, papers, expected, ratio, p, titles."""
     titles, rows = papers.set_index("id").title, []
     for one, other in pairs:
         having = [{paper for paper, terms in sets.items() if term in terms} for term in (one, other)]
         both = sorted(having[0] & having[1])
-        chance = len(having[0]) * len(having[1]) / len(sets)
-        rows.append(
-            (one, other, len(both), chance, len(both) / chance if chance else float("nan"), "; ".join(titles[both]))
-        )
-    return pd.DataFrame(rows, columns=["term", "other", "papers", "expected", "ratio", "titles"])
+        sizes = [len(ids) for ids in having]
+        chance = sizes[0] * sizes[1] / len(sets)
+        ratio = len(both) / chance if chance else float("nan")
+        p = hypergeom.cdf(len(both), len(sets), *sizes)
+        rows.append((one, other, len(both), chance, ratio, p, "; ".join(titles[both])))
+    return pd.DataFrame(rows, columns=["term", "other", "papers", "expected", "ratio", "p", "titles"])

@@ -28,10 +28,11 @@ NEEDS = {"openalex": "pyalex", "arxiv": "arxiv", "crossref": "habanero"}
 
 
 def update(papers, query, sources=(), most=100, today=None, ask=None):
-    """The bibliography with what today's answers add, and a table source, found, new, answer (its file's name).
+    """The bibliography with what today's answers add, and a table source, found, left_out, new, answer (its file).
 
     sources: names from NEEDS, none for the frozen bibliography alone. ask: function (source, query, most) to a list of
-    records (dict), for tests. A source that cannot be reached is named in the origin; an error page is an error.
+    records (dict), for tests. Records without a title or year are left out. A source that cannot be reached is named
+    in the origin; an error page is an error.
     """
     rows, whole, silent = [], papers.copy(), []
     for source in sources:
@@ -44,13 +45,13 @@ def update(papers, query, sources=(), most=100, today=None, ask=None):
         found = to_papers(answer, source, name)
         new = unknown(found, whole) if len(found) else found
         whole = pd.concat([whole, new], ignore_index=True) if len(new) else whole
-        rows.append((source, len(found), len(new), name))
+        rows.append((source, len(found), len(answer) - len(found), len(new), name))
     origin, added = papers.attrs["origin"], list(whole.id[len(papers) :])
     if added:
-        origin += f", and {len(added)} papers from {', '.join(row[3] for row in rows if row[2])}"
+        origin += f", and {len(added)} papers from {', '.join(row[4] for row in rows if row[3])}"
     origin = "; ".join([origin, *silent])
     whole.attrs = {"origin": origin, "digest": storage.digest(papers.attrs["digest"], added)}
-    return whole, pd.DataFrame(rows, columns=["source", "found", "new", "answer"])
+    return whole, pd.DataFrame(rows, columns=["source", "found", "left_out", "new", "answer"])
 
 
 def fetch(source, query, most=100, today=None, ask=None):
@@ -93,7 +94,8 @@ def to_papers(records, source, name):
         rows.append(empty | {
             "id": f"web{storage.digest(corpus.fold(title))}", "title": title, "year": int(year),
             "authors": "; ".join(record.get("authors") or ()), "venue": str(record.get("venue") or ""),
-            "type": "journal", "doi": doi if corpus.DOI.fullmatch(doi) else "", "arxiv": number[0] if number else "",
+            "type": "preprint" if source == "arxiv" else "journal",
+            "doi": doi if corpus.DOI.fullmatch(doi) else "", "arxiv": number[0] if number else "",
             "keywords": (), "datasets": (), "task": "other", "method_family": "none", "source": f"{source}: {name}",
         })  # fmt: skip
     return pd.DataFrame(rows, columns=corpus.COLUMNS)

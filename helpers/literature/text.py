@@ -52,7 +52,8 @@ def plain(title):
     text = re.sub(r"\\(?:text|math|emph)\w*\s*", " ", text)
     text = re.sub(r"\\([A-Za-z]+)", r" \1 ", text)
     text = re.sub(r"\^\{?(\w+)\}?", r"\1", text)
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", re.sub(r"[{}$\\]", "", text))).strip()
+    text = re.sub(r"[\u2010-\u2012]", "-", re.sub(r"[{}$\\]", "", text))  # publishers' hyphens are hyphens
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
 
 
 def read_synonyms(file=corpus.FOLDER / "synonyms.csv"):

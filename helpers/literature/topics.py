@@ -6,6 +6,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from helpers.workspace import WorkbookError
+
 
 def compute_topics(sets, topics=8, words=6, seed=0, repeats=10):
     """Topics of papers from their terms: a table topic, terms, papers, stability, ids; the largest topic first.
@@ -14,6 +16,8 @@ def compute_topics(sets, topics=8, words=6, seed=0, repeats=10):
     stability: mean cosine of a topic with its partner in models of random four fifths of the papers, 1 if identical.
     """
     sets = sets[sets.map(len) > 0]
+    if not len(sets):
+        raise WorkbookError("no title has a term, so there are no topics", remedy="select more papers")
     weigh = TfidfVectorizer(analyzer=lambda terms: terms)
     weights = weigh.fit_transform(sets)
     names = weigh.get_feature_names_out()

@@ -114,7 +114,7 @@ def locate(row):
     """
     if hasattr(datasets.reader(row.dataset), "GEOMETRY"):
         return Registration(None, "known geometry")
-    first = row.onset if not pd.isna(row.onset) else 0 if row.kind == "video" else min(frames.files(row.path))
+    first = frames.first(row) if pd.isna(row.onset) else row.onset
     picture = frames.clip(row, (first,))[0]
     if not getattr(row, "cropped", False):
         return register(the_face(picture, row.path, row.sample_id))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from helpers import storage, workspace
+from helpers import storage, weights, workspace
 from helpers.motion import faces, frames, methods
 from helpers.motion.store import Request, stored
 from helpers.workspace import NotApplicable, WorkbookError
@@ -69,6 +69,10 @@ def extract(samples, setting=None):
     if set(samples.kind) == {"flow"}:
         return _ready_made(samples, setting)
     need_frames(samples)
+    if samples.empty:
+        raise WorkbookError("there are no samples to measure", remedy="check what was left out before")
+    if methods.missing(setting.method):
+        raise weights.Unavailable(methods.missing(setting.method), remedy="choose another flow method")
     workspace.require_known(setting.rigid, RIGID, "way of removing head motion")
     rows, spans, reasons = list(samples.itertuples(index=False)), [], {}
     for position, row in enumerate(rows):
@@ -85,18 +89,23 @@ def extract(samples, setting=None):
         Request(rows[k].sample_id, {"path": rows[k].path, "frames": spans[k]} | facts, rows[k].path) for k in able
     ]
     length = setting.sequence or len(setting.windows)
-    values, failed = stored(
-        workspace.cache_dir("flow") / samples.attrs.get("dataset", "unnamed") / storage.digest(facts), requests,
-        lambda k: _measure(rows[able[k]], spans[able[k]], setting), (length, 3, setting.size, setting.size),
-        what="optical flow", threads=setting.method != "tvl1",
-    )  # fmt: skip
+    folder = workspace.cache_dir("flow") / samples.attrs.get("dataset", "unnamed") / storage.digest(facts)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # clips run side by side; threads inside them only get in each other's way
+    try:
+        values, failed = stored(
+            folder, requests, lambda k: _measure(rows[able[k]], spans[able[k]], setting),
+            (length, 3, setting.size, setting.size), what="optical flow", threads=setting.method in methods.THREADED,
+        )  # fmt: skip
+    finally:
+        cv2.setNumThreads(threads)
     reasons |= {able[k]: reason for k, reason in failed.items()}
     if len(failed) == len(able):
         raise WorkbookError(f"no clip can be measured; the first one: {reasons[able[0]]}")
     if failed:
         values = values[[k for k in range(len(able)) if k not in failed]]
     ids = samples.sample_id.to_numpy(str)
-    left_out = samples.loc[samples.index[sorted(reasons)], ["sample_id", "emotion"]].reset_index(drop=True)
+    left_out = samples[["sample_id", "emotion"]].iloc[sorted(reasons)].reset_index(drop=True)
     left_out["reason"] = [reasons[position] for position in sorted(reasons)]
     return Flow(values, ids[[k for k in range(len(rows)) if k not in reasons]], "px", left_out)
 
@@ -110,9 +119,11 @@ def pairs(row, setting):
     """[(frame, later frame), ...] that a setting compares in one clip. WorkbookError where a key frame is missing."""
     keys = {name: getattr(row, name) for name in ("onset", "apex", "offset")}
     spans = [WHOLE] if setting.sequence else setting.windows
+    for name in {name for span in spans for name in span}:
+        workspace.require_known(name, keys, "key frame")
     for name in sorted({name for span in spans for name in span}):
         if pd.isna(keys[name]):
-            problem = f"the coders marked no {name}"
+            problem = f"no {name} is known"
             raise WorkbookError(
                 problem, row=row.sample_id, remedy="leave the clip out, or spot it (motion/spotting.py)"
             )
@@ -172,7 +183,6 @@ def hsv(flow, longest=None):
 
 
 def _measure(row, spans, setting):
-    cv2.setNumThreads(1)  # clips run side by side; threads inside them only get in each other's way
     numbers = sorted({number for pair in spans for number in pair})
     pictures = dict(zip(numbers, faces.crops(row, numbers, setting.crop), strict=True))
     maps = [between(pictures[a], pictures[b], setting.method, setting.rigid) for a, b in spans]
@@ -190,7 +200,7 @@ def _box(values, name):
 def _code():
     """Digest of what computes: maps of an older version of it are computed again."""
     here = Path(__file__).parent
-    return storage.digest(*(here / f"{name}.py" for name in ("flow", "methods", "faces", "frames")))
+    return storage.digest(faces.GEOMETRY, *(here / f"{name}.py" for name in ("flow", "methods", "faces", "frames")))
 
 
 def _finders(samples):

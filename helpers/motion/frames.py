@@ -29,8 +29,11 @@ def image(path, gray=False):
     Raises WorkbookError when the file is empty, cut off or no image, and for 16-bit images, whose scale nobody states
     (a 12-bit recording would come out nearly black).
     """
-    data = Path(path).read_bytes()
     remedy = "extract or download this file again"
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise WorkbookError(f"the image cannot be read ({error.strerror})", file=path, remedy=remedy) from error
     if data[:2] in _ENDS and _ENDS[data[:2]] not in data[-4096:]:
         raise WorkbookError("the image is cut off", file=path, remedy=remedy)  # OpenCV would fill the rest with grey
     picture = None
@@ -68,6 +71,17 @@ def paths(row, numbers):
             remedy = "extract the clip again, or correct its key frames"
             raise WorkbookError(f"frame {number} is missing", file=row.path, row=row.sample_id, remedy=remedy)
     return [available[number] for number in numbers]
+
+
+def first(row):
+    """Number of a sample's first frame. Raises WorkbookError for a folder without frames."""
+    if row.kind == "video":
+        return 0
+    available = files(row.path)
+    if not available:
+        remedy = "extract the clip again"
+        raise WorkbookError("the clip folder holds no frames", file=row.path, row=row.sample_id, remedy=remedy)
+    return next(iter(available))
 
 
 class Video(NamedTuple):

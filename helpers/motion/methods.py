@@ -4,6 +4,7 @@ u points right, v down; a point at x in the first picture lies at x + (u, v) in 
 `METHODS` is the registry; `settings(name)` is what a cache key has to know.
 """
 
+from copy import deepcopy
 from functools import lru_cache
 
 import cv2
@@ -17,8 +18,8 @@ FARNEBACK = {
     "pyr_scale": 0.5, "levels": 3, "winsize": 15, "iterations": 3, "poly_n": 5, "poly_sigma": 1.2, "flags": 0,
 }  # fmt: skip
 # Kroeger et al. 2016, doi:10.1007/978-3-319-46493-0_29. The presets stop at half or quarter resolution, which loses
-# most of a movement of one pixel; going down to the pixels (scale 0) keeps it.
-DIS = {"preset": "MEDIUM", "finest_scale": 0}
+# most of a movement of one pixel; going down to the pixels (scale 0) keeps it, and so does half the usual smoothness.
+DIS = {"preset": "MEDIUM", "finest_scale": 0, "smoothness": 10.0}
 # Zach, Pock & Bischof 2007, doi:10.1007/978-3-540-74936-3_22, as scikit-image has it; a stronger tie to the data
 # than its default (15), which smooths small movements away
 TVL1 = {"attachment": 60, "tightness": 0.3, "num_warp": 5, "num_iter": 10}
@@ -36,6 +37,7 @@ def dis(first, second):
     """Dense inverse search with variational refinement; OpenCV versions differ by some hundredths of a pixel."""
     method = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{DIS['preset']}"))
     method.setFinestScale(DIS["finest_scale"])
+    method.setVariationalRefinementAlpha(DIS["smoothness"])
     return _channels_first(method.calc(first, second, None))
 
 
@@ -52,7 +54,7 @@ def raft(first, second):
     import torch
     from torch.nn.functional import interpolate
 
-    network = _raft()
+    network = deepcopy(_raft())  # torchvision's keeps state while it computes, and threads would share it
     pictures = torch.from_numpy(np.stack([first, second]).astype(np.float32))[:, None].expand(-1, 3, -1, -1)
     height, width = first.shape
     size = [-(-side * RAFT["enlarged"] // 8) * 8 for side in (height, width)]  # the network asks for multiples of 8
@@ -64,11 +66,11 @@ def raft(first, second):
 
 
 METHODS = {"farneback": farneback, "dis": dis, "tvl1": tvl1, "raft": raft}
+THREADED = ("farneback", "dis", "raft")  # the other one holds Python's lock most of the time: processes for it
 
 
-@lru_cache
 def missing(name):
-    """Why a method can't be used here, or "" when it can. Asked once a process: the network is tried once."""
+    """Why a method can't be used here, or "" when it can. May try the network: ask once, not once a clip."""
     try:
         if name == "raft":
             _raft()

@@ -1,5 +1,6 @@
 """What is wrong with a clip's frames: reported, one row a problem, never hidden and never a reason to stop."""
 
+from collections import Counter
 from itertools import pairwise
 
 import cv2
@@ -33,9 +34,17 @@ def of_clip(row):
     readable ones, what `of_pictures` finds, and frames in which the face is lost (whole pictures only).
     """
     found, pictures, numbers = [], [], []
+    try:
+        if row.kind == "frames":
+            there, strays = listing(row.path)
+        else:
+            numbers, pictures = map(list, zip(*frames.video_frames(row.path), strict=True))
+    except WorkbookError as error:
+        return [(row.sample_id, None, "unreadable", error.problem)]
     if row.kind == "frames":
-        there, strays = listing(row.path)
         found += [(None, "not a frame", path.name) for path in strays]
+        if not there:
+            found.append((None, "no frames", "the clip folder holds no frames"))
         missing = sorted(set(range(min(there), max(there) + 1)) - set(there)) if there else []
         found += [(number, "missing", "no file of this number") for number in missing]
         for number, path in there.items():
@@ -44,13 +53,12 @@ def of_clip(row):
             except WorkbookError as error:
                 found.append((number, "unreadable", error.problem))
                 continue
-            if pictures and picture.shape != pictures[0].shape:
-                found.append((number, "other size", f"{picture.shape}, the first is {pictures[0].shape}"))
-                continue
             pictures.append(picture)
             numbers.append(number)
-    else:
-        numbers, pictures = map(list, zip(*frames.video_frames(row.path), strict=True))
+        usual = Counter(picture.shape for picture in pictures).most_common(1)
+        odd = [k for k, picture in enumerate(pictures) if picture.shape != usual[0][0]]
+        found += [(numbers[k], "other size", f"{pictures[k].shape}, most are {usual[0][0]}") for k in odd]
+        numbers, pictures = ([part[k] for k in range(len(part)) if k not in odd] for part in (numbers, pictures))
     found += of_pictures(pictures, numbers)
     if pictures and not getattr(row, "cropped", False):
         looks = np.unique(np.linspace(0, len(pictures) - 1, LOOKS).round().astype(int))

@@ -7,6 +7,7 @@ that differs most from the onset) and of Moilanen et al. 2014, doi:10.1109/ICPR.
 difference over a window of time).
 """
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from helpers.motion import faces, flow, frames
+from helpers.workspace import WorkbookError
 
 REGIONS = ("eyebrows", "nose", "mouth")  # eyes blink and wander all the time
 CROP = 96  # pixels; enough for timing, and half the work of 128
@@ -61,11 +63,7 @@ def energies(samples, reach="coded", steps=STEPS):
 
 def whole_clips(samples):
     """Samples whose onset and offset are the first and last frame there is, whatever was coded."""
-    ends = []
-    for row in samples.itertuples():
-        there = list(frames.files(row.path)) if row.kind == "frames" else [0, frames.video(row.path).frames - 1]
-        ends.append((there[0], there[-1]) if there else (pd.NA, pd.NA))
-    first, last = zip(*ends, strict=True)
+    first, last = zip(*map(_ends, samples.itertuples(index=False)), strict=True)
     return samples.assign(onset=pd.array(first, "Int64"), offset=pd.array(last, "Int64"), apex=pd.NA)
 
 
@@ -92,28 +90,58 @@ def candidates(crops, fps, method=flow.methods.DEFAULT):
     """Intervals of a longer recording in which the face moves and comes back.
 
     crops: (T, H, W) uint8 standard crops of all frames, one registration. fps: frames per second. A frame is a
-    candidate apex when it differs both from the frame a fifth of a second before and from the one after: a movement
-    that stays is no expression that passes. The threshold is the recording's own noise: median plus four robust
-    standard deviations, and a quarter of a pixel at least. Returns a DataFrame: onset, apex, offset (positions in
-    `crops`), seconds, peak (px), kind ("micro" up to LONGEST, "macro" beyond).
+    candidate apex when it differs from the frames a fifth of a second before and after more than these two differ from
+    one another: a movement that stays, or is still on its way, is no expression that passes. The threshold is the
+    recording's own noise: median plus four robust standard deviations, and a quarter of a pixel at least. Around each
+    apex the window grows until the face is at rest; of intervals that overlap the strongest stays. Returns a DataFrame:
+    onset, apex, offset (positions in `crops`), seconds, peak (px), kind ("micro" up to LONGEST, "macro" beyond). The
+    gentle beginning of a movement hides in noise, so that `seconds` is a lower bound.
     """
-    reach = max(1, round(0.2 * fps))
-    differences = np.zeros(len(crops))
-    for k in range(reach, len(crops)):
-        differences[k] = _rms(flow.between(crops[k - reach], crops[k], method))
-    later = np.concatenate([differences[reach:], np.zeros(min(reach, len(crops)))])
-    passing = gaussian_filter1d(np.minimum(differences, later), max(0.5, 0.02 * fps))
-    noise = np.median(passing) + 4 * 1.4826 * np.median(np.abs(passing - np.median(passing)))
-    peaks, _ = find_peaks(passing, height=max(noise, 0.25), distance=reach)
+    reach, length = max(1, round(0.2 * fps)), len(crops)
+    step = np.zeros(length)  # from a fifth of a second before
+    wide = np.zeros(length)  # from a fifth before to a fifth after
+    for k in range(reach, length):
+        step[k] = _rms(flow.between(crops[k - reach], crops[k], method))
+        if k + reach < length:
+            wide[k] = _rms(flow.between(crops[k - reach], crops[k + reach], method))
+    after = np.concatenate([step[reach:], np.zeros(min(reach, length))])
+    passing = np.where(wide < np.maximum(step, after), np.minimum(step, after), 0)
+    passing = gaussian_filter1d(passing, max(0.5, 0.02 * fps))
+    noise = max(0.25, np.median(passing) + 4 * 1.4826 * np.median(np.abs(passing - np.median(passing))))
+    peaks, _ = find_peaks(passing, height=noise, distance=reach)
     rows = []
-    for peak in peaks:
-        first, last = max(0, peak - 2 * reach), min(len(crops) - 1, peak + 2 * reach)
-        numbers = np.unique(np.linspace(first, last, STEPS + 1).round().astype(int))
+    for peak in sorted(peaks, key=lambda k: -passing[k]):
+        first, last = _rest(step, after, peak, reach, round(2 * fps), noise)
+        if any(first < row[2] and row[0] < last for row in rows):
+            continue
+        numbers = np.unique(np.linspace(first, last, 2 * STEPS + 1).round().astype(int))
         motion = np.stack([flow.between(crops[first], crops[k], method) for k in numbers])
         found = spot(numbers, energy(motion))
         seconds = (found.offset - found.onset) / fps
         rows.append((*found[:3], seconds, found.peak, "micro" if seconds <= LONGEST else "macro"))
-    return pd.DataFrame(rows, columns=["onset", "apex", "offset", "seconds", "peak", "kind"])
+    table = pd.DataFrame(rows, columns=["onset", "apex", "offset", "seconds", "peak", "kind"])
+    return table.sort_values("onset", ignore_index=True)
+
+
+def _rest(step, after, peak, reach, most, noise):
+    """First and last position around a peak at which the face has stopped moving, at most so many frames away."""
+    first, last = max(0, peak - reach), min(len(step) - 1, peak + reach)
+    while first > max(0, peak - most) and step[first] > noise / 2:
+        first -= 1
+    while last < min(len(step) - 1, peak + most) and after[last] > noise / 2:
+        last += 1
+    return first, last
+
+
+def _ends(row):
+    """(first, last) frame number of a sample, or unknown ones where its files can't be read: flow.extract says so."""
+    with suppress(WorkbookError):
+        if row.kind == "video":
+            return 0, frames.video(row.path).frames - 1
+        there = list(frames.files(row.path))
+        if there:
+            return there[0], there[-1]
+    return pd.NA, pd.NA
 
 
 def _rms(maps):

@@ -17,6 +17,7 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from helpers import storage, workspace
+from helpers.weights import Unavailable
 from helpers.workspace import WorkbookError
 
 
@@ -41,7 +42,7 @@ def stored(folder, requests, make, shape, what="clips", threads=True):
     folder.mkdir(parents=True, exist_ok=True)
     keys = [storage.digest(*request[:2], list(shape)) for request in requests]
     with storage.lock(folder, wait=True):
-        index = _read(folder)
+        index = _read(folder, shape)
         if not all(key in index and _unchanged(index[key]) for key in keys):
             index = _renew(
                 folder, index, dict(zip(keys, range(len(keys)), strict=True)), requests, make, shape, what, threads
@@ -68,10 +69,11 @@ def _renew(folder, old, positions, requests, make, shape, what, threads):
     workers = Parallel(
         n_jobs=workspace.jobs(), prefer="threads" if threads else "processes", return_as="generator_unordered"
     )
+    quiet = bool(os.environ.get("TQDM_DISABLE")) or None  # None: quiet as well where nobody watches a terminal
     results = workers(delayed(_attempt)(make, key, positions[key], requests[positions[key]].place) for key in todo)
     place = {key: row for row, key in enumerate(keys)}
     with journal.open("a", encoding="utf-8") as lines:
-        for key, values, entry in tqdm(results, total=len(todo), desc=what, unit="clip", leave=False):
+        for key, values, entry in tqdm(results, total=len(todo), desc=what, unit="clip", leave=False, disable=quiet):
             rows[place[key]] = 0 if values is None else values
             index[key] = entry | {"sum": zlib.crc32(rows[place[key]].tobytes())}
             lines.write(json.dumps([key, index[key]]) + "\n")
@@ -89,6 +91,8 @@ def _renew(folder, old, positions, requests, make, shape, what, threads):
 def _attempt(make, key, position, place):
     try:
         values, paths = make(position)
+    except Unavailable:  # concerns every row, and may end without any file changing
+        raise
     except WorkbookError as error:
         where = f"{Path(error.file).name}: " if error.file else ""  # of the path only its end: tables are shared
         return key, None, {"files": [], "place": [place, _fingerprint(place)], "reason": where + error.problem}
@@ -115,12 +119,14 @@ def _state(path):
 
 def _resume(partial, journal, keys, shape):
     """(rows, index) of an interrupted run for the very same keys, each row held against its sum; else fresh ones."""
-    state, index = storage.digest(keys), {}
+    state, index = storage.digest(keys, list(shape)), {}
     lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
-    if not partial.exists() or not lines or lines[0] != state:
+    rows = _opened(partial, (len(keys), *shape), "r+") if lines and lines[0] == state else None
+    if rows is None:
+        journal.unlink(missing_ok=True)  # in this order: a journal never speaks of rows that are not laid out
+        rows = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=(len(keys), *shape))
         journal.write_text(state + "\n", encoding="utf-8")
-        return np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=(len(keys), *shape)), index
-    rows = np.load(partial, mmap_mode="r+")
+        return rows, index
     place = {key: row for row, key in enumerate(keys)}
     for line in lines[1:]:
         with suppress(ValueError):  # the last line of a killed run may be cut
@@ -130,9 +136,21 @@ def _resume(partial, journal, keys, shape):
     return rows, index
 
 
-def _read(folder):
-    """The index, or an empty one where it is missing or damaged: then everything is made again."""
-    with suppress(OSError, ValueError):
-        if (folder / "rows.npy").exists():
-            return json.loads((folder / "index.json").read_text(encoding="utf-8"))
+def _opened(path, shape, mode):
+    """The array of a file, or None where it is missing, cut off or of another shape."""
+    with suppress(OSError, ValueError, EOFError):
+        array = np.load(path, mmap_mode=mode)
+        if array.dtype == np.float32 and array.shape == shape:
+            return array
+    return None
+
+
+def _read(folder, shape):
+    """The index, or an empty one where it or its rows are missing or damaged: then everything is made again."""
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        whole = {"row", "files", "reason"}
+        rows = sorted(entry["row"] for entry in index.values() if whole <= set(entry))
+        if rows == list(range(len(index))) and _opened(folder / "rows.npy", (len(index), *shape), "r") is not None:
+            return index
     return {}

@@ -6,6 +6,7 @@ Each function draws a table or graph of helpers.literature; see there for what t
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.patheffects import withStroke
 
 from helpers.show.plots import ACCENT, PALETTE, QUIET
 
@@ -35,7 +36,7 @@ def plot_timeline(timeline, since=2005):
 
 def plot_frequency(keywords, titles, largest=20):
     """The commonest terms, in assigned keywords (left) and in titles (right). Returns a figure."""
-    figure, panels = plt.subplots(1, 2, figsize=(10, 0.22 * largest + 1.2))
+    figure, panels = plt.subplots(1, 2, figsize=(10, 0.22 * largest + 1.2), sharex=True)
     names = ("keywords we assigned", "terms found in titles")
     for axes, table, name, colour in zip(panels, (keywords, titles), names, (ACCENT, COLOURS[2]), strict=True):
         rows = table.head(largest)[::-1]
@@ -112,6 +113,8 @@ def plot_centrality(centrality, shown=24):
 
 def plot_bursts(bursts, largest=16):
     """When topics burst: a bar from the first to the last year of each, its height in the list by when it began."""
+    if not len(bursts):
+        return nothing("no topic bursts in these papers")
     rows = bursts.head(largest).sort_values(["start", "end"], ascending=False)
     figure, axes = plt.subplots(figsize=(9, 0.3 * len(rows) + 1.3))
     axes.barh(rows.term, rows.end - rows.start + 1, left=rows.start - 0.5, color=ACCENT, height=0.6)
@@ -119,7 +122,7 @@ def plot_bursts(bursts, largest=16):
         text = f"{row.usual:.0%} → {row.then:.0%} of papers"
         axes.annotate(text, (row.end + 0.6, row.term), va="center", fontsize=8, color="#444444")
     axes.set(xlabel="year of publication", xlim=(rows.start.min() - 1, rows.end.max() + 5))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xticks(range(rows.start.min(), rows.end.max() + 1, 2))
     first, last = bursts.nsmallest(1, "start").iloc[0], bursts.sort_values(["start", "weight"]).iloc[-1]
     axes.set_title(f"From “{first.term}” ({first.start}) to “{last.term}” ({last.start})")
     return figure
@@ -149,6 +152,7 @@ def label(axes, points, names, reach, size=8.5, beyond=0, marks=None):
                 va=vertical,
                 fontsize=size,
                 zorder=3,
+                path_effects=[withStroke(linewidth=2, foreground="white")],
             )
             box = text.get_window_extent(renderer)
             inside = frame.x0 - beyond <= box.x0 and box.x1 <= frame.x1 + beyond
@@ -159,6 +163,14 @@ def label(axes, points, names, reach, size=8.5, beyond=0, marks=None):
                 taken.append(box)
                 break
             text.remove()
+
+
+def nothing(words):
+    """A figure that says why there is nothing to draw."""
+    figure, axes = plt.subplots(figsize=(9, 1.2))
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, words, ha="center", va="center")
+    return figure
 
 
 def _distance(box, points):

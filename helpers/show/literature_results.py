@@ -4,9 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from helpers.show.literature import COLOURS, label
+from helpers.show.literature import COLOURS, label, nothing
 from helpers.show.plots import ACCENT, PALETTE, QUIET, SHADES
 
+SURE = 0.05  # of the pairs called gaps, the share that may be none
 LEAKS = {"yes": (PALETTE["anger"], "X"), "not seen": (QUIET, "o"), "not found": (ACCENT, "s")}
 MEANINGS = {
     "yes": "public code chooses on the held-out person",
@@ -17,6 +18,8 @@ MEANINGS = {
 
 def plot_matrix(counts):
     """Papers by dataset (rows) and method family (columns); empty cells are 0. Returns a figure."""
+    if not counts.size:
+        return nothing("no paper names a dataset and a kind of method")
     figure, axes = plt.subplots(figsize=(0.85 * counts.shape[1] + 3, 0.42 * len(counts) + 1.5))
     sns.heatmap(
         counts, annot=counts.astype(str).replace("0", "·"), fmt="", cmap=SHADES, ax=axes, cbar_kws={"label": "papers"}
@@ -29,8 +32,14 @@ def plot_matrix(counts):
 
 
 def plot_gaps(gaps, shown=14):
-    """Pairs of topics that meet less often than by chance: papers found (dot) and expected (ring). Returns a figure."""
-    rows = gaps.head(shown)[::-1]
+    """Pairs of topics that meet less often than by chance: papers found (dot) and expected (ring). Returns a figure.
+
+    The likeliest gaps, by p. A dot has colour where q, which counts how many pairs were tested, is below `SURE`.
+    """
+    if not len(gaps):
+        return nothing("no pair of topics meets less often than by chance")
+    sure = gaps.q < SURE
+    rows = gaps.assign(colour=np.where(sure, ACCENT, QUIET)).nsmallest(shown, "p")[::-1]
     names = [f"{row.term} × {row.other}" for row in rows.itertuples()]
     figure, axes = plt.subplots(figsize=(9, 0.3 * len(rows) + 1.4))
     axes.hlines(names, rows.papers, rows.expected, color="#B9C0C8", linewidth=2)
@@ -44,11 +53,12 @@ def plot_gaps(gaps, shown=14):
         label="expected by chance",
         zorder=2,
     )
-    axes.scatter(rows.papers, names, s=46, color=ACCENT, label="found", zorder=3)
+    for colour, meaning in ((ACCENT, f"found, too few for chance (q < {SURE})"), (QUIET, "found, may be chance")):
+        own = (rows.colour == colour).to_numpy()
+        axes.scatter(rows.papers[own], np.array(names)[own], s=46, color=colour, label=meaning, zorder=3)
     axes.set(xlabel="papers with both topics", xlim=(-0.5, None))
     axes.legend(loc="lower right")
-    none = int((gaps.papers == 0).sum())
-    axes.set_title(f"{none} of {len(gaps)} thin pairs have no paper at all")
+    axes.set_title(f"{sure.sum()} of {len(gaps)} thin pairs are thinner than chance explains")
     return figure
 
 
@@ -71,12 +81,15 @@ def plot_reported(reported, band, metric="uf1"):
     """Reported scores on the composite by year and by what the public code does, with the honest band drawn in.
 
     reported: compute_reported; band: compute_band. Dark band: from the weakest to the best learner under an honest
-    protocol; light: the best one's 95 % interval over people upwards; dashed: the best of the leaks made on purpose.
+    protocol; light: the best one's 95 % interval over people upwards; dashed: leaks made on purpose that exceed it.
     """
+    if not len(reported):
+        return nothing("no paper reports a score on the composite")
     figure, axes = plt.subplots(figsize=(10, 5.4))
     axes.axhspan(band["low"], band["high"], color=COLOURS[2], alpha=0.22, linewidth=0)
     axes.axhspan(band["high"], band["high"] + band["margin"], color=COLOURS[2], alpha=0.09, linewidth=0)
-    axes.axhline(band["leaky"], color=PALETTE["anger"], linestyle="--", linewidth=1)
+    for height in band["leaks"].values():
+        axes.axhline(height, color=PALETTE["anger"], linestyle="--", linewidth=1)
     years = reported.year.clip(lower=2017).to_numpy() + _apart(reported)
     for name, (colour, marker) in LEAKS.items():
         rows = (reported.leak == name).to_numpy()
@@ -90,7 +103,7 @@ def plot_reported(reported, band, metric="uf1"):
     notes = (
         (2020.1, band["low"] + 0.01, "measured without a leak: from the weakest to the best learner"),
         (2020.1, band["high"] + 0.01, "95 % interval of the best"),
-        (2016.2, band["leaky"] + 0.01, "measured with a leak, on purpose"),
+        *((2016.2, height + 0.01, f"leak on purpose: {name}") for name, height in band["leaks"].items()),
     )
     for left, height, text in notes:
         axes.annotate(text, (left, height), fontsize=8, color="#444444")
@@ -100,13 +113,16 @@ def plot_reported(reported, band, metric="uf1"):
         f"{len(above)} of {len(reported)} reported {metric.upper()} exceed the honest band, {leaky} with a known leak"
     )
     axes.legend(loc="lower right")
-    points = np.column_stack([years, reported[metric]])
-    label(axes, points, [*reported.method], 5)
+    read_first = np.argsort(reported.leak == "not seen", kind="stable")  # the code somebody read keeps its name
+    points = np.column_stack([years, reported[metric]])[read_first]
+    label(axes, points, [*reported.method.iloc[read_first]], 5)
     return figure
 
 
 def plot_accuracy(accuracy):
     """Accuracy of methods that one table holds to one protocol, by year. Returns a figure."""
+    if not len(accuracy):
+        return nothing("no paper reports an accuracy under this protocol")
     figure, axes = plt.subplots(figsize=(9, 3.8))
     years = accuracy.year + 0.0
     axes.scatter(years, accuracy.accuracy, s=55, color=ACCENT, zorder=2)

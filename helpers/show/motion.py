@@ -76,14 +76,15 @@ def compute_methods(samples, clips, crop=128):
     """
     cv2.setNumThreads(1)
     known, inside, rows = is_known(samples), faces.mask(crop), []
+    absent = {name: methods.missing(name) for name in methods.METHODS}
     for row in samples.iloc[np.unique(np.linspace(0, len(samples) - 1, clips).round())].itertuples(index=False):
         pair = faces.crops(row, (row.onset, row.apex), crop)
         true = _true_field(row, samples.attrs["root"], crop) if known else None
         default = flow.between(*pair)[:2]
         for name in methods.METHODS:
             facts = {"method": name, "sample_id": row.sample_id}
-            if methods.missing(name):
-                rows.append(facts | {"note": f"unavailable: {methods.missing(name)}"})
+            if absent[name]:
+                rows.append(facts | {"note": f"unavailable: {absent[name]}"})
                 continue
             start = time.perf_counter()
             moved = flow.between(*pair, name)[:2]
