@@ -43,6 +43,11 @@ def fixed(samples):
     return _apart([Fold("test", train, test)], samples)
 
 
+def natural(samples):
+    """Name of the protocol that fits a source: its own split where it has one (it names no people), else "loso"."""
+    return "fixed" if "split" in samples else "loso"
+
+
 PROTOCOLS = {"loso": loso, "lodo": lodo, "fixed": fixed}
 
 

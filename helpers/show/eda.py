@@ -7,6 +7,7 @@ import seaborn as sns
 
 from helpers import datasets, labels
 from helpers.show.plots import ACCENT, PALETTE, SHADES
+from helpers.show.stills import unit
 
 
 def emotions(samples):
@@ -65,8 +66,8 @@ def compute_people(samples):
     return table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
-def plot_people(table, most=100):
-    """Stacked bars: one bar a person, at most `most` of them, coloured by emotion. Returns a figure."""
+def plot_people(table, unit="people", most=100):
+    """Stacked bars: one bar a person (or other unit), at most `most`, coloured by emotion. Returns a figure."""
     total, shown = table.sum(axis=1), table.head(most)
     figure, axes = plt.subplots(figsize=(max(6, 0.24 * len(shown)), 3.4))
     bottom = np.zeros(len(shown))
@@ -75,10 +76,10 @@ def plot_people(table, most=100):
         bottom += shown[emotion].to_numpy()
     axes.set_xticks(range(len(shown)), [name.split("/")[-1] for name in shown.index], rotation=90, fontsize=7)
     others = f" (the first {most} of {len(table)})" if len(table) > most else ""
-    axes.set(xlabel=f"person{others}", ylabel="clips", xlim=(-0.6, len(shown) - 0.4))
+    axes.set(xlabel=f"{unit}{others}", ylabel="clips", xlim=(-0.6, len(shown) - 0.4))
     axes.yaxis.get_major_locator().set_params(integer=True)
     quarter = total.iloc[: max(1, len(total) // 4)].sum() / total.sum()
-    axes.set_title(f"A quarter of the people gave {quarter:.0%} of the clips")
+    axes.set_title(f"A quarter of the {unit} gave {quarter:.0%} of the clips")
     axes.legend(ncols=4, fontsize=8)
     return figure
 
@@ -139,7 +140,7 @@ def plot_durations(durations):
         "duration_s": ("onset to offset (seconds)", " s", 0.025),
         "apex_position": ("apex position (0 = onset, 1 = offset)", "", 0.05),
     }
-    for axes, (name, (label, unit, width)) in zip(both, titles.items(), strict=True):
+    for axes, (name, (label, end, width)) in zip(both, titles.items(), strict=True):
         values, (low, high) = durations[name].dropna(), CLAIM[name]
         axes.hist(values, bins=np.arange(0, values.max() + width, width), color=ACCENT)
         axes.axvspan(low, high, color=PALETTE["happiness"], alpha=0.3, zorder=0, label="claimed")
@@ -147,7 +148,7 @@ def plot_durations(durations):
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.margins(y=0.15)
         axes.set(xlabel=label, ylabel="clips")
-        axes.set_title(f"{values.between(low, high).mean():.0%} of clips lie in the claimed {low:g} to {high:g}{unit}")
+        axes.set_title(f"{values.between(low, high).mean():.0%} of clips lie in the claimed {low:g} to {high:g}{end}")
     both[0].legend()
     return figure
 
@@ -195,10 +196,14 @@ def plot_action_units(table, coded, most=14):
 
 
 def compute_folds(samples):
-    """Class by class: clips, people, and the fewest clips that a leave-one-subject-out training set keeps."""
+    """Class by class: clips, people, and the fewest clips that a training set keeps (the source's own, or in LOSO)."""
     by_person = compute_people(samples)
     table = pd.DataFrame({"clips": by_person.sum(), "people": (by_person > 0).sum()})
     table["fewest_in_training"] = table.clips - by_person.max()
+    if "split" in samples:
+        table["fewest_in_training"] = (
+            samples.emotion[samples.split == "train"].value_counts().reindex(table.index, fill_value=0)
+        )
     table["share"] = table.clips / table.clips.sum()
     table.index.name = "emotion"
     return table
@@ -217,10 +222,9 @@ def compute_summary(samples):
     """The dataset table: what the data sheet says beside what is in the folder, one row a quantity."""
     card = datasets.card(samples.attrs["dataset"])
     rates = sorted(set(samples.fps.dropna()))
-    units = samples.subject.nunique()
     counted = {
         "clips": len(samples),
-        "people": f"{units} clusters of near-duplicates" if set(samples.kind) == {"image"} else units,
+        "people": f"{samples.subject.nunique()} {unit(samples)}",
         "fps": ", ".join(f"{rate:g}" for rate in rates) or "none given",
         "labels": ", ".join(emotions(samples)),
     }
@@ -228,16 +232,16 @@ def compute_summary(samples):
     return table.rename_axis("quantity").astype(str)
 
 
-def plot_folds(folds):
-    """Clips of each class and, inside the bar, the people they come from. Returns a figure."""
+def plot_folds(folds, unit="people"):
+    """Clips of each class and, inside the bar, the people (or other unit) they come from. Returns a figure."""
     figure, axes = plt.subplots(figsize=(7, 0.38 * len(folds) + 1.4))
     axes.barh(folds.index, folds.clips, color="#CCCCCC", label="clips")
-    axes.barh(folds.index, folds.people, height=0.4, color=ACCENT, label="people who show it")
+    axes.barh(folds.index, folds.people, height=0.4, color=ACCENT, label=f"{unit} that show it")
     for name, people in folds.people.items():
         axes.annotate(f" {people}", (folds.clips[name], name), va="center")
     axes.invert_yaxis()
-    axes.set(xlabel="count (the number is people)", ylabel="")
+    axes.set(xlabel=f"count (the number is {unit})", ylabel="")
     fewest = folds.people.idxmin()
-    axes.set_title(f"{fewest} comes from {folds.people.min()} people: that is its real sample size")
+    axes.set_title(f"{fewest} comes from {folds.people.min()} {unit}: that is its real sample size")
     figure.legend(loc="outside lower left", ncols=2)
     return figure

@@ -11,6 +11,7 @@ from helpers.datasets.demo import truth
 from helpers.motion import faces, flow, methods
 from helpers.show.plots import ACCENT, QUIET, SEQUENTIAL
 
+RESTING = 0.1  # pixels of true motion up to which skin counts as still
 MOVING = 0.5  # pixels of true motion from which the error counts: most of a face is still, and would hide it
 METHOD_NAMES = {"farneback": "Farneback", "dis": "DIS", "tvl1": "TV-L1", "raft": "RAFT", "zero flow": "zero flow"}
 
@@ -71,7 +72,7 @@ def compute_methods(samples, clips, crop=128):
 
     samples: measured samples; clips: how many to take, evenly. On the demo, where the true field is known and moves by
     more than MOVING: error (mean endpoint error, px), still (that of zero flow), along and square (sums whose ratio is
-    the gain). Elsewhere agreement: correlation with the default method inside the regions. A method whose weights are
+    the gain); where it moves by less than RESTING, inside the regions, noise (mean length found, px). Elsewhere agreement: correlation with the default method inside the regions. A method whose weights are
     not to be had gives one row with the reason in `note`.
     """
     cv2.setNumThreads(1)
@@ -101,6 +102,7 @@ def summary_of_methods(table):
         row = {"method": METHOD_NAMES[name], "clips": int(part.ms.notna().sum()), "ms": part.ms.median()}
         if "error" in part:
             row |= {"error_px": part.error.mean(), "share_of_zero_flow": part.error.mean() / part.still.mean()}
+            row["noise_px"] = part.noise.mean()
             row["gain"] = part.along.sum() / part.square.sum() if part.square.sum() else np.nan
         rows.append(row | {"agreement": part.agreement.mean(), "note": part.note.dropna().head(1).str.cat()})
     if "error" in table:
@@ -216,9 +218,11 @@ def _true_field(row, root, crop):
 
 def _errors(moved, true):
     where = np.hypot(*true) > MOVING
+    rest = (np.hypot(*true) < RESTING) & faces.mask(true.shape[-1])
+    noise = {"noise": np.hypot(*moved)[rest].mean() if rest.any() else np.nan}
     if not where.any():
-        return {"error": np.nan, "still": np.nan, "along": 0.0, "square": 0.0}
-    return {
+        return noise | {"error": np.nan, "still": np.nan, "along": 0.0, "square": 0.0}
+    return noise | {
         "error": np.hypot(*(moved - true))[where].mean(), "still": np.hypot(*true)[where].mean(),
         "along": (moved * true)[:, where].sum(), "square": (true**2)[:, where].sum(),
     }  # fmt: skip
