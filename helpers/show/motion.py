@@ -72,8 +72,9 @@ def compute_methods(samples, clips, crop=128):
 
     samples: measured samples; clips: how many to take, evenly. On the demo, where the true field is known and moves by
     more than MOVING: error (mean endpoint error, px), still (that of zero flow), along and square (sums whose ratio is
-    the gain); where it moves by less than RESTING, inside the regions, noise (mean length found, px). Elsewhere agreement: correlation with the default method inside the regions. A method whose weights are
-    not to be had gives one row with the reason in `note`.
+    the gain); where it moves by less than RESTING, inside the regions, noise (mean length found, px). Elsewhere
+    agreement: correlation with the default method inside the regions. A method whose weights are not to be had gives
+    one row with the reason in `note`.
     """
     cv2.setNumThreads(1)
     known, inside, rows = is_known(samples), faces.mask(crop), []
