@@ -199,7 +199,10 @@ def test_known_geometry_is_not_searched(people, monkeypatch):
 def test_a_crop_without_a_findable_face_is_taken_as_it_is_and_says_so(tmp_path):
     flat = [np.full((64, 64, 3), level, np.uint8) for level in (90, 100, 110)]
     row = next(scenes.samples(uncropped(tmp_path / "flat", flat, cropped=True)).itertuples())
-    assert faces.locate(row) == (None, "crop taken as it is")
+    found = faces.locate(row)
+    assert found.how == "crop taken as it is"
+    scale = np.hypot(*found.matrix[:, 0]), np.hypot(*found.matrix[:, 1])
+    assert scale[0] == pytest.approx(scale[1]), "never stretched: motion keeps one unit"
 
 
 def test_the_first_frame_serves_where_no_onset_is_coded(yunet, tmp_path, onsets):

@@ -10,8 +10,9 @@ import scenes
 
 from helpers import datasets
 from helpers.datasets.demo import truth
-from helpers.motion import faces, flow, frames, methods
+from helpers.motion import faces, flow, frames, methods, spotting
 from helpers.motion.flow import FALL, RISE, WHOLE, Setting
+from helpers.show import motion as motion_plots
 from helpers.workspace import NotApplicable, WorkbookError
 
 QUICK = Setting(crop=64, size=16)  # where the values don't matter
@@ -403,3 +404,38 @@ def test_measuring_leaves_opencvs_threads_as_they_were(crops, monkeypatch, tmp_p
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
+
+
+def test_another_onset_is_another_crop_and_never_a_stored_one(tmp_path, demo):
+    """Without a known geometry the crop comes from the onset frame, also where no window begins there."""
+    row = next(demo.itertuples(index=False))
+    before = flow._request(row._replace(dataset="casme2"), [(row.apex, row.offset)])
+    after = flow._request(row._replace(dataset="casme2", onset=row.onset + 1), [(row.apex, row.offset)])
+    assert before != after and flow._request(row, [(1, 2)])["face in"] is None
+
+
+@pytest.mark.parametrize("windows", [("onset", "apex"), (("onset", "peak"),), ()])
+def test_a_setting_that_means_nothing_is_refused_before_any_clip(windows):
+    with pytest.raises(WorkbookError):
+        flow.Setting(windows=windows)
+
+
+def test_the_table_of_methods_is_the_same_with_and_without_absent_ones(demo, monkeypatch):
+    monkeypatch.setattr(motion_plots.methods, "METHODS", {"dis": motion_plots.methods.dis, "farneback": motion_plots.methods.farneback})
+    table = motion_plots.summary_of_methods(motion_plots.compute_methods(demo, 2))
+    assert sorted(table.method) == ["DIS", "Farneback", "zero flow"]
+        "DIS",
+        "Farneback",
+        "zero flow",
+    ]
+    assert "weights not reachable" not in motion_plots.verdict_on_methods(table)
+
+
+def test_apexes_are_spotted_only_where_none_is_coded(demo):
+    some = demo.head(3).copy()
+    some.attrs = demo.attrs
+    some.loc[1, "apex"] = None
+    filled, table = spotting.fill(some)
+    assert list(table.sample_id) == [some.sample_id[1]] and filled.apex.notna().all()
+    assert some.onset[1] < filled.apex[1] <= some.offset[1] and (filled.apex[[0, 2]] == some.apex[[0, 2]]).all()
+    assert spotting.fill(demo)[1].empty

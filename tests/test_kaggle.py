@@ -309,4 +309,3 @@ def test_what_is_shown_before_any_model_fits_stills(stills):
     assert eda.compute_classes(stills).loc["contempt", "train"] == 0
     assert eda.compute_summary(stills).loc["people", "in this folder"].endswith(" clusters")
     assert eda.compute_durations(stills).empty and eda.compute_action_units(stills).empty
-    assert len(eda.plot_people(eda.compute_people(stills)).axes[0].get_xticks()) == 100

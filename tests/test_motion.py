@@ -97,7 +97,11 @@ def test_a_video_gives_its_facts_and_any_of_its_frames(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is empty"), (b"only text in a file that says mp4\n" * 50, "cannot be opened"), (None, "does not exist")],
+    [
+        (b"", "is empty"),
+        (b"only text in a file that says mp4\n" * 50, "no video that can be opened"),
+        (None, "does not exist"),
+    ],
 )
 def test_a_file_that_is_no_video_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "film.mp4"

@@ -99,8 +99,8 @@ def test_gray_clips_short_clips_and_videos_are_looked_at_too(clip, tmp_path):
     assert problems_of(scenes.write_clip(tmp_path / "gray", [*gray[:5], blurred(gray[5]), *gray[6:]]))[0] == (
         6, "blurred",
     )  # fmt: skip
-    for length in (1, 2):
-        assert problems_of(scenes.write_clip(tmp_path / f"short {length}", clip[:length])) == []
+    assert problems_of(scenes.write_clip(tmp_path / "one", clip[:1])) == [(1, "one frame")]
+    assert problems_of(scenes.write_clip(tmp_path / "two", clip[:2])) == []
     path = scenes.write_video(tmp_path / "film.avi", [*clip[:5], clip[5] // 12, *clip[6:]])
     found = problems_of(path, kind="video", onset=0)
     assert (5, "exposure") in found and {number for number, _ in found} <= {5, 6}

@@ -25,7 +25,7 @@ def listing(folder):
     for entry in entries:
         stem, suffix = os.path.splitext(entry.name)
         match = _LAST_NUMBER.search(stem)
-        if suffix.lower() not in SUFFIXES or not match:
+        if suffix.lower() not in SUFFIXES or not match or entry.name.startswith("."):  # `._img1.jpg`: archive litter
             strays.append(Path(entry.path))
             continue
         number = int(match[1])

@@ -29,7 +29,7 @@ def from_sheet(dataset, coded, folders, sheet, short=(), by_onset=False, mended=
         if folder != last:  # events of one recording follow each other; keeping all listings would fill the memory
             frames, last = listing(folder)[0], folder
         onset, apex, offset, made = _key_frames(row, frames, folder, sheet, sample_id, key in short)
-        repairs += [] if sample_id in explained else made
+        repairs += [one for one in made if sample_id not in explained or one["problem"] != "apex is open"]
         rows.append(
             {"sample_id": sample_id, "dataset": dataset, "subject": subject, "clip": row.clip, "emotion": row.emotion,
              "onset": onset, "apex": apex, "offset": offset, "fps": row.fps, "aus": row.aus,

@@ -40,6 +40,9 @@ def read_table(path, required, sheet=0, optional=()):
     Returns a DataFrame of str whose index is the row number a person sees in the file. Raises WorkbookError
     when the file can't be read, when a column is missing, or when a cell holds a formula: formulas are never evaluated.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise WorkbookError("this table does not exist", file=path, remedy="check the path, or --annotations")
     is_csv = path.suffix.lower() == ".csv"
     try:
         rows = _csv(path) if is_csv else _workbook(path, sheet)
@@ -156,5 +159,6 @@ def frame_number(text, column, file, row):
 def repair(sample_id, file, row, problem, repair, reason):
     """One row of the repair table."""
     return {
-        "sample_id": sample_id, "file": file.name, "row": row, "problem": problem, "repair": repair, "reason": reason,
+        "sample_id": sample_id, "file": Path(file).name, "row": row, "problem": problem, "repair": repair,
+        "reason": reason,
     }  # fmt: skip

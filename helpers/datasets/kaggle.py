@@ -200,18 +200,18 @@ def _remarks(root, stills, pairs, strays):
     rows = []
     for suffix, count in sorted(strays.items()):
         problem = f"{count} files ({suffix}) are no pictures"
-        rows.append(repair("", root, "all", problem, "left out", f"stills are {', '.join(SUFFIXES)}"))
+        rows.append(repair("kaggle", root, "all", problem, "left out", f"stills are {', '.join(SUFFIXES)}"))
     sizes = stills.cluster.value_counts()
     if sizes.max() > 1:
         problem = (
             f"{sizes[sizes > 1].sum()} stills are near-duplicates: {(sizes > 1).sum()} clusters, at most {sizes.max()}"
         )
         reason = "copies are not independent; datasets.kaggle.duplicates lists the pairs"
-        rows.append(repair("", root, "all", problem, "each cluster is one subject", reason))
+        rows.append(repair("kaggle", root, "all", problem, "each cluster is one subject", reason))
     part = dict(zip(stills.sample_id, stills.part, strict=True))
     inside = pairs[~pairs.across_split & ~pairs.same_label & (pairs.sample_id.map(part) == "train")]
     if len(inside):
         problem = f"{len(inside)} pairs of near-duplicates in train carry different labels"
         reason = "nobody knows which label is right; whatever is learned from them is noise"
-        rows.append(repair("", root, "all", problem, "kept as they are", reason))
+        rows.append(repair("kaggle", root, "all", problem, "kept as they are", reason))
     return rows

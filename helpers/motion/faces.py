@@ -6,7 +6,6 @@ movement of a pixel or two.
 """
 
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
@@ -23,8 +22,7 @@ from helpers.workspace import WorkbookError
 
 # Regions of interest, boxes (x0, y0, x1, y1) relative to the standard crop; "nose" holds the upper lip: AU9 and AU10.
 REGIONS = {name: GEOMETRY[name] for name in ("eyebrows", "eyes", "nose", "mouth")}
-# Right eye, left eye, tip of the nose, right and left corner of the mouth in the standard crop: the means of what
-# YuNet finds on the demo's 26 faces, made symmetrical.
+# Right eye, left eye, tip of the nose, corners of the mouth: means of what YuNet finds on 26 demo faces, symmetrised
 POINTS = np.array([[0.3765, 0.456], [0.6235, 0.456], [0.5, 0.590], [0.3945, 0.700], [0.6055, 0.700]])
 # Where the cascade's box lies in the standard crop: measured on the same faces, agrees with the eyes of photographs.
 BOX = (0.181, 0.213, 0.638)  # x, y, side
@@ -60,7 +58,7 @@ class Registration(NamedTuple):
 def detector():
     """(name, function picture -> list of Face): YuNet, or scikit-image's cascade where YuNet can't be had.
 
-    Which one it is stands in `Registration.how`, in each clip's row of the registration table, and in run.json.
+    Which one it is stands in `Registration.how` and in run.json.
     """
     try:
         path = weights.file(*YUNET)
@@ -104,22 +102,25 @@ def apply(pictures, registration, size):
     return np.stack([_crop(picture, registration.matrix, size) for picture in pictures])
 
 
+def locating_frame(row):
+    """Frame in which a sample's face is looked for: the onset, or the first one where none is known."""
+    return frames.first(row) if pd.isna(row.onset) else int(row.onset)
+
+
 def locate(row):
     """Registration of one sample by its onset frame (its first frame, where no onset is known).
 
-    row: a row of Samples. A dataset whose reader states its `GEOMETRY` is not searched. Crops of other datasets are
-    searched, since no release states where its crops have the eyes; a crop without a findable face (tight crops lack
-    the context detectors want) is taken as it is, and its `how` says so. Raises WorkbookError for whole pictures
-    without a face or with several.
+    row: a row of Samples. A dataset whose reader states its `GEOMETRY` is not searched. Crops of others are, since no
+    release states where its eyes are; a crop without a findable face (tight crops lack the context detectors want) is
+    taken as it is, and `how` says so. Raises WorkbookError for whole pictures without a face or with several.
     """
     if hasattr(datasets.reader(row.dataset), "GEOMETRY"):
         return Registration(None, "known geometry")
-    first = frames.first(row) if pd.isna(row.onset) else row.onset
-    picture = frames.clip(row, (first,))[0]
+    picture = frames.clip(row, (locating_frame(row),))[0]
     if not getattr(row, "cropped", False):
         return register(the_face(picture, row.path, row.sample_id))
     found = detect(picture)
-    return register(found[0]) if found else Registration(None, "crop taken as it is")
+    return register(found[0]) if found else _as_it_is(picture)
 
 
 def finder(dataset):
@@ -145,18 +146,13 @@ def key_frames(samples, size=64):
     if numbers.isna().any(axis=None):
         row = samples.sample_id[numbers.isna().any(axis=1)].iloc[0]
         raise WorkbookError("a key frame is not known", row=row, remedy="keep what flow.extract could measure")
-    work = (
-        delayed(crops)(row, (row.onset, row.apex, row.offset), size, gray=False)
-        for row in samples.itertuples(index=False)
-    )
+    rows = samples.itertuples(index=False)
+    work = (delayed(crops)(row, (row.onset, row.apex, row.offset), size, gray=False) for row in rows)
     return np.stack(Parallel(n_jobs=workspace.jobs(), prefer="threads")(work))
 
 
 def registrations(samples):
-    """How each clip's face was located: DataFrame(sample_id, how, eyes (px between them), tilt (degrees), reason).
-
-    Clips without a face, or with several, have an empty `how` and the reason. Eyes and tilt only where they were found.
-    """
+    """How faces were located: DataFrame(sample_id, how, eyes (px apart), tilt (degrees), reason if it failed)."""
     work = (delayed(_registration)(row) for row in samples.itertuples(index=False))
     rows = Parallel(n_jobs=workspace.jobs(), prefer="threads")(work)
     return pd.DataFrame(rows, columns=["sample_id", "how", "eyes", "tilt", "reason"])
@@ -164,6 +160,7 @@ def registrations(samples):
 
 def region(values, name):
     """Part (..., h, w) of arrays (..., H, W) that a region's box covers (`REGIONS`; "bridge", "face" as well)."""
+    workspace.require_known(name, GEOMETRY, "region")
     height, width = values.shape[-2:]
     x0, y0, x1, y1 = GEOMETRY[name]
     return values[..., round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)]
@@ -193,12 +190,20 @@ def _crop(picture, matrix, size):
     return cv2.warpAffine(picture, centres, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def _as_it_is(picture):
+    """The crop in the middle of a square, never stretched: its motion keeps one unit."""
+    height, width = picture.shape[:2]
+    side = max(height, width)
+    matrix = np.array([[1 / side, 0, (1 - width / side) / 2], [0, 1 / side, (1 - height / side) / 2]])
+    return Registration(matrix, "crop taken as it is")
+
+
 def _registration(row):
     try:
         matrix, how = locate(row)
     except WorkbookError as error:
         return row.sample_id, "", np.nan, np.nan, error.problem
-    if matrix is None:
+    if how in ("known geometry", "crop taken as it is"):
         return row.sample_id, how, np.nan, np.nan, ""
     eyes = (POINTS[1, 0] - POINTS[0, 0]) / np.hypot(*matrix[:, 0])
     return row.sample_id, how, eyes, -np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])), ""
@@ -212,12 +217,13 @@ def _yunet(path, picture):
     height, width = picture.shape[:2]
     scale = min(1.0, LARGEST / max(height, width))
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    network = _network(path)
     with _ONE_AT_A_TIME:
+        network = _network(path)
         network.setInputSize(small.shape[1::-1])
         _, found = network.detect(cv2.cvtColor(_rgb(small), cv2.COLOR_RGB2BGR))
-    rows = [] if found is None else found
-    return [Face(tuple(row[:4] / scale), (row[4:14].reshape(5, 2) + 0.5) / scale - 0.5, float(row[14])) for row in rows]
+    rows = () if found is None else found
+    points = [(row[4:14].reshape(5, 2) + 0.5) / scale - 0.5 for row in rows]
+    return [Face(tuple(row[:4] / scale), at, float(row[14])) for row, at in zip(rows, points, strict=True)]
 
 
 @lru_cache(maxsize=1)
@@ -230,7 +236,7 @@ def _network(path):
 
 
 def _cascade(picture):
-    """Ojala-style LBP cascade that ships with scikit-image: boxes only, no points, upright faces."""
+    """The cascade that ships with scikit-image: boxes of upright faces, no points."""
     side = min(picture.shape[:2])
     sizes = {"min_size": (max(24, side // 5),) * 2, "max_size": (side, side)}
     found = _lbp_cascade().detect_multi_scale(_rgb(picture), scale_factor=1.2, step_ratio=1, **sizes)
@@ -239,7 +245,6 @@ def _cascade(picture):
 
 @lru_cache(maxsize=1)
 def _lbp_cascade():
-    from skimage.data import lbp_frontal_face_cascade_filename
-    from skimage.feature import Cascade
+    from skimage import data, feature
 
-    return Cascade(str(Path(lbp_frontal_face_cascade_filename())))
+    return feature.Cascade(data.lbp_frontal_face_cascade_filename())

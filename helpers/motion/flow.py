@@ -34,6 +34,19 @@ class Setting:
     size: int = frames.MAP_SIDE  # side of the maps that come out, averaged down from the crop
     rigid: str = "median"  # head motion: the crop's median vector, that of the bridge of the nose ("patch"), or "none"
 
+    def __post_init__(self):
+        """WorkbookError for unknown names, no window at all, and sizes below 8 pixels."""
+        workspace.require_known(self.rigid, RIGID, "way of removing head motion")
+        workspace.require_known(self.method, methods.METHODS, "flow method")
+        for window in self.windows:
+            if not isinstance(window, tuple) or len(window) != 2:
+                remedy = "name two key frames, such as flow.RISE"
+                raise WorkbookError(f"{window!r} is no temporal window", remedy=remedy)
+            for name in window:
+                workspace.require_known(name, ("onset", "apex", "offset"), "key frame")
+        if min(self.crop, self.size) < 8 or (not self.windows and not self.sequence):
+            raise WorkbookError("nothing to measure", remedy="give windows or a sequence, and sizes of 8 px or more")
+
 
 class Flow(NamedTuple):
     """Flow of n samples in the order of `sample_id`."""
@@ -73,7 +86,6 @@ def extract(samples, setting=None):
         raise WorkbookError("there are no samples to measure", remedy="check what was left out before")
     if methods.missing(setting.method):
         raise weights.Unavailable(methods.missing(setting.method), remedy="choose another flow method")
-    workspace.require_known(setting.rigid, RIGID, "way of removing head motion")
     rows, spans, reasons = list(samples.itertuples(index=False)), [], {}
     for position, row in enumerate(rows):
         try:
@@ -85,9 +97,7 @@ def extract(samples, setting=None):
     if not able:
         raise WorkbookError(f"no clip can be measured; the first one: {reasons[0]}", row=rows[0].sample_id)
     facts = asdict(setting) | methods.settings(setting.method) | {"code": _code(), "faces": _finders(samples)}
-    requests = [
-        Request(rows[k].sample_id, {"path": rows[k].path, "frames": spans[k]} | facts, rows[k].path) for k in able
-    ]
+    requests = [Request(rows[k].sample_id, _request(rows[k], spans[k]) | facts, rows[k].path) for k in able]
     length = setting.sequence or len(setting.windows)
     folder = workspace.cache_dir("flow") / samples.attrs.get("dataset", "unnamed") / storage.digest(facts)
     threads = cv2.getNumThreads()
@@ -119,8 +129,6 @@ def pairs(row, setting):
     """[(frame, later frame), ...] that a setting compares in one clip. WorkbookError where a key frame is missing."""
     keys = {name: getattr(row, name) for name in ("onset", "apex", "offset")}
     spans = [WHOLE] if setting.sequence else setting.windows
-    for name in {name for span in spans for name in span}:
-        workspace.require_known(name, keys, "key frame")
     for name in sorted({name for span in spans for name in span}):
         if pd.isna(keys[name]):
             problem = f"no {name} is known"
@@ -139,6 +147,10 @@ def pairs(row, setting):
 
 def between(first, second, method=methods.DEFAULT, rigid="median"):
     """Flow and strain between two standard crops (H, W) uint8: (3, H, W) float32, rigid motion removed from u and v."""
+    workspace.require_known(rigid, RIGID, "way of removing head motion")
+    if first.ndim != 2 or first.shape != second.shape:
+        problem = f"pictures of shape {first.shape} and {second.shape} cannot be compared"
+        raise WorkbookError(problem, remedy="give two grey crops (H, W) of one size, as faces.crops returns")
     flow = methods.METHODS[method](first, second)
     if rigid != "none":
         still = faces.region(flow, "bridge") if rigid == "patch" else flow
@@ -163,11 +175,14 @@ def regions(values, names=tuple(faces.REGIONS), size=None):
     size: side to which each region is stretched (by default H). Give slices of n: 224 px of four regions take 2.4 MB a
     window. Boxes: `faces.REGIONS`, in standard crops.
     """
+    if values.ndim != 5:
+        raise WorkbookError(f"maps of shape {values.shape} are not (n, T, 3, H, W)", remedy="give values[:1], not [0]")
     n, length, channels, height, _ = values.shape
     size = size or height
     out = np.empty((n, length, len(names), channels, size, size), np.float32)
     for column, name in enumerate(names):
-        part = np.moveaxis(faces.region(np.asarray(values), name).reshape(-1, channels, *_box(values, name)), 1, -1)
+        part = faces.region(np.asarray(values), name)
+        part = np.moveaxis(part.reshape(-1, *part.shape[2:]), 1, -1)
         for k, picture in enumerate(part):
             wide = cv2.resize(np.ascontiguousarray(picture), (size, size), interpolation=cv2.INTER_LINEAR)
             out[k // length, k % length, column] = np.moveaxis(wide, -1, 0)
@@ -189,23 +204,27 @@ def _measure(row, spans, setting):
     if setting.size != setting.crop:
         side = (setting.size, setting.size)
         maps = [[cv2.resize(channel, side, interpolation=cv2.INTER_AREA) for channel in three] for three in maps]
-    return np.array(maps, np.float32), frames.paths(row, numbers)
+    looked_at = [] if faces.finder(row.dataset) == "known geometry" else [faces.locating_frame(row)]
+    return np.array(maps, np.float32), frames.paths(row, [*numbers, *looked_at])
 
 
-def _box(values, name):
-    return faces.region(values, name).shape[-2:]
+def _request(row, spans):
+    """What a clip's maps depend on besides settings and files; the frame that its crop was found in is part of it."""
+    looked_at = None if faces.finder(row.dataset) == "known geometry" else faces.locating_frame(row)
+    return {"path": row.path, "frames": spans, "face in": looked_at, "cropped": bool(getattr(row, "cropped", False))}
 
 
 @lru_cache(maxsize=1)
 def _code():
     """Digest of what computes: maps of an older version of it are computed again."""
     here = Path(__file__).parent
-    return storage.digest(faces.GEOMETRY, *(here / f"{name}.py" for name in ("flow", "methods", "faces", "frames")))
+    files = [here / f"{name}.py" for name in ("flow", "methods", "faces", "frames")]
+    return storage.digest(faces.GEOMETRY, *files, here.parent / "datasets" / "_frames.py")
 
 
 def _finders(samples):
     """What finds the faces of these samples: part of the key, as the crop depends on it."""
-    return sorted({faces.finder(name) for name in samples.dataset.unique()})
+    return [*sorted({faces.finder(name) for name in samples.dataset.unique()}), workspace.versions(("scikit-image",))]
 
 
 def _ready_made(samples, setting):

@@ -134,12 +134,15 @@ def flow_map(path):
 @contextmanager
 def _opened(path):
     if not Path(path).is_file() or not Path(path).stat().st_size:
-        state = "is empty (0 bytes)" if Path(path).is_file() else "does not exist"
+        absent = "is a folder" if Path(path).is_dir() else "does not exist"
+        state = "is empty (0 bytes)" if Path(path).is_file() else absent
         raise WorkbookError(f"the video {state}", file=path, remedy="copy or export it again")
     capture = cv2.VideoCapture(str(path))
     try:
         if not capture.isOpened():
-            raise WorkbookError("the video cannot be opened", file=path, remedy="convert it to .mp4 (H.264) or .avi")
+            raise WorkbookError(
+                "this is no video that can be opened", file=path, remedy="export it again as .mp4 (H.264) or .avi"
+            )
         yield capture
     finally:
         capture.release()

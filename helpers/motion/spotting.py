@@ -50,7 +50,8 @@ def energy(motion, regions=REGIONS):
 def energies(samples, reach="coded", steps=STEPS):
     """Energy curves of clips, from `flow.extract`'s store: (numbers (n, T + 1), energy (n, T + 1), Flow).
 
-    reach: "coded" looks from the coded onset to the coded offset, "whole" from the first to the last frame on disk.
+    reach: "coded" looks from the coded onset to the coded offset, "whole" half a second beyond both, as
+    far as there are frames.
     The first value is the reference frame itself, 0. Clips that could not be measured are in Flow.left_out.
     """
     asked = samples if reach == "coded" else whole_clips(samples)
@@ -62,7 +63,10 @@ def energies(samples, reach="coded", steps=STEPS):
 
 
 def whole_clips(samples):
-    """Samples whose onset and offset are the first and last frame there is, whatever was coded."""
+    """Samples with onset and offset moved outwards by half a second, as far as there are frames.
+
+    A clip's folder may hold a whole film with many events, so that its first frame would be no rest before this one.
+    """
     first, last = zip(*map(_ends, samples.itertuples(index=False)), strict=True)
     return samples.assign(onset=pd.array(first, "Int64"), offset=pd.array(last, "Int64"), apex=pd.NA)
 
@@ -70,12 +74,13 @@ def whole_clips(samples):
 def spot(numbers, curve):
     """Key frames of one energy curve: apex at the most prominent peak, onset and offset where it rises and dies.
 
-    numbers: (T,) frame numbers; curve: (T,) energy. The curve is smoothed by one step; where it has no peak inside
-    (a clip that ends at its apex), its largest value is the apex.
+    numbers: (T,) frame numbers; curve: (T,) energy. The curve is smoothed by one step.
     """
-    numbers, smooth = np.asarray(numbers, float), gaussian_filter1d(np.asarray(curve, float), 1, mode="nearest")
-    peaks, facts = find_peaks(smooth, prominence=0)
-    top = peaks[facts["prominences"].argmax()] if len(peaks) else int(smooth.argmax())
+    numbers, first = np.unique(np.asarray(numbers, float), return_index=True)  # short clips repeat frames
+    smooth = gaussian_filter1d(np.asarray(curve, float)[first], 1, mode="nearest")
+    # lowest values around the curve let a clip that ends at its apex have its peak there
+    peaks, facts = find_peaks(np.pad(smooth, 1, constant_values=smooth.min() - 1e-9), prominence=0)
+    top = peaks[facts["prominences"].argmax()] - 1 if len(peaks) else int(smooth.argmax())
     fine = np.linspace(numbers[max(top - 1, 0)], numbers[min(top + 1, len(numbers) - 1)], 21)
     apex = fine[_parabola(numbers, smooth, top, fine).argmax()]
     rest = min(smooth[: top + 1].min(), smooth[top:].min())
@@ -84,6 +89,29 @@ def spot(numbers, curve):
     onset = numbers[before[-1]] if len(before) else numbers[0]
     offset = numbers[top + after[0]] if len(after) else numbers[-1]
     return KeyFrames(round(onset), round(apex), round(offset), float(smooth[top]))
+
+
+def fill(samples):
+    """Samples with a spotted apex where none is coded (SMIC codes none): (samples, table of what was filled in).
+
+    Only clips with a known onset and offset. The table: sample_id, apex, energy (px). Nothing else changes.
+    """
+    nothing = pd.DataFrame(columns=["sample_id", "apex", "energy"])
+    open_ones = (
+        samples.kind.isin(["frames", "video"]) & samples.apex.isna() & samples.offset.gt(samples.onset).fillna(False)
+    )
+    if not open_ones.any():
+        return samples, nothing
+    asked = samples[open_ones]
+    asked.attrs = samples.attrs
+    numbers, curves, motion = energies(asked)
+    found = [spot(times, curve) for times, curve in zip(numbers, curves, strict=True)]
+    table = pd.DataFrame([(one.apex, one.peak) for one in found], columns=["apex", "energy"])
+    table.insert(0, "sample_id", motion.sample_id)
+    spotted = samples.sample_id.map(table.set_index("sample_id").apex)
+    filled = samples.assign(apex=samples.apex.fillna(spotted.astype("Int64")))
+    filled.attrs = samples.attrs
+    return filled, table
 
 
 def candidates(crops, fps, method=flow.methods.DEFAULT):
@@ -97,6 +125,9 @@ def candidates(crops, fps, method=flow.methods.DEFAULT):
     onset, apex, offset (positions in `crops`), seconds, peak (px), kind ("micro" up to LONGEST, "macro" beyond). The
     gentle beginning of a movement hides in noise, so that `seconds` is a lower bound.
     """
+    if not fps > 0 or crops.ndim != 3:
+        problem = f"{crops.shape} at {fps} frames per second is no recording to look through"
+        raise WorkbookError(problem, remedy="give grey crops (T, H, W) and their frame rate")
     reach, length = max(1, round(0.2 * fps)), len(crops)
     step = np.zeros(length)  # from a fifth of a second before
     wide = np.zeros(length)  # from a fifth before to a fifth after
@@ -134,11 +165,15 @@ def _rest(step, after, peak, reach, most, noise):
 
 
 def _ends(row):
-    """(first, last) frame number of a sample, or unknown ones where its files can't be read: flow.extract says so."""
+    """(first, last) frame number to look at, or unknown ones where its files can't be read: flow.extract says so."""
+    margin = 0 if pd.isna(row.fps) else round(0.5 * float(row.fps))
     with suppress(WorkbookError):
         if row.kind == "video":
-            return 0, frames.video(row.path).frames - 1
-        there = list(frames.files(row.path))
+            there = [0, frames.video(row.path).frames - 1]
+        else:
+            there = list(frames.files(row.path))
+        if there and not pd.isna(row.onset) and not pd.isna(row.offset):
+            return max(there[0], row.onset - margin), min(there[-1], row.offset + margin)
         if there:
             return there[0], there[-1]
     return pd.NA, pd.NA

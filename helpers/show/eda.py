@@ -35,9 +35,9 @@ def plot_classes(table):
     axes.invert_yaxis()
     order = f" (dark to light: {', '.join(table)})" if table.shape[1] > 1 else ""
     axes.set(xlabel=f"clips{order}", ylabel="", xlim=(0, total.max() * 1.18))
-    # sources label in different words, so each is compared with itself
-    ranges = {name: column[column > 0] for name, column in table.items()}
-    found = [f"{some.idxmax()} {some.max() / some.min():.1f} times {some.idxmin()}" for some in ranges.values()]
+    # sources label in different words, so each is compared with itself; parts of one source are not
+    ranges = [column[column > 0] for _, column in table.items()] if "train" not in table else [total[total > 0]]
+    found = [f"{some.idxmax()} {some.max() / some.min():.1f} times {some.idxmin()}" for some in ranges]
     axes.set_title(f"Commonest against rarest: {'; '.join(found)}", fontsize=10)
     return figure
 
@@ -66,20 +66,19 @@ def compute_people(samples):
     return table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
-def plot_people(table, unit="people", most=100):
-    """Stacked bars: one bar a person (or other unit), at most `most`, coloured by emotion. Returns a figure."""
-    total, shown = table.sum(axis=1), table.head(most)
-    figure, axes = plt.subplots(figsize=(max(6, 0.24 * len(shown)), 3.4))
-    bottom = np.zeros(len(shown))
+def plot_people(table):
+    """Stacked bars: one bar a person, coloured by emotion. Returns a figure."""
+    total = table.sum(axis=1)
+    figure, axes = plt.subplots(figsize=(max(6, 0.24 * len(table)), 3.4))
+    bottom = np.zeros(len(table))
     for emotion in table:
-        axes.bar(range(len(shown)), shown[emotion], bottom=bottom, color=PALETTE[emotion], label=emotion, width=0.85)
-        bottom += shown[emotion].to_numpy()
-    axes.set_xticks(range(len(shown)), [name.split("/")[-1] for name in shown.index], rotation=90, fontsize=7)
-    others = f" (the first {most} of {len(table)})" if len(table) > most else ""
-    axes.set(xlabel=f"{unit}{others}", ylabel="clips", xlim=(-0.6, len(shown) - 0.4))
+        axes.bar(range(len(table)), table[emotion], bottom=bottom, color=PALETTE[emotion], label=emotion, width=0.85)
+        bottom += table[emotion].to_numpy()
+    axes.set_xticks(range(len(table)), [name.split("/")[-1] for name in table.index], rotation=90, fontsize=7)
+    axes.set(xlabel="person", ylabel="clips", xlim=(-0.6, len(table) - 0.4))
     axes.yaxis.get_major_locator().set_params(integer=True)
     quarter = total.iloc[: max(1, len(total) // 4)].sum() / total.sum()
-    axes.set_title(f"A quarter of the {unit} gave {quarter:.0%} of the clips")
+    axes.set_title(f"A quarter of the people gave {quarter:.0%} of the clips")
     axes.legend(ncols=4, fontsize=8)
     return figure
 
@@ -142,6 +141,10 @@ def plot_durations(durations):
     }
     for axes, (name, (label, end, width)) in zip(both, titles.items(), strict=True):
         values, (low, high) = durations[name].dropna(), CLAIM[name]
+        if values.empty:
+            axes.set_title("No apex is coded here")
+            axes.set_axis_off()
+            continue
         axes.hist(values, bins=np.arange(0, values.max() + width, width), color=ACCENT)
         axes.axvspan(low, high, color=PALETTE["happiness"], alpha=0.3, zorder=0, label="claimed")
         axes.axvline(values.median(), color="black", linestyle=":", label="median")

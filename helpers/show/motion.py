@@ -16,11 +16,16 @@ MOVING = 0.5  # pixels of true motion from which the error counts: most of a fac
 METHOD_NAMES = {"farneback": "Farneback", "dis": "DIS", "tvl1": "TV-L1", "raft": "RAFT", "zero flow": "zero flow"}
 
 
-def example(samples, motion):
-    """One clip to look at: its motion is stronger than that of three in four. A row of Samples."""
+def example(samples, motion, doubtful=()):
+    """One clip to look at: its motion is stronger than that of three in four. A row of Samples.
+
+    doubtful: sample_ids with damaged frames, passed over as long as there are others.
+    """
     inside = faces.mask(motion.values.shape[-1])
     strength = np.sqrt((motion.values[:, 0, :2][:, :, inside] ** 2).mean(axis=(1, 2)))
-    at = int(np.argsort(strength)[round(0.75 * (len(strength) - 1))])
+    sound = np.flatnonzero(~np.isin(motion.sample_id, list(doubtful)))
+    sound = sound if len(sound) else np.arange(len(strength))
+    at = sound[np.argsort(strength[sound])[round(0.75 * (len(sound) - 1))]]
     return next(motion.select(samples).iloc[[at]].itertuples(index=False))
 
 
@@ -40,7 +45,9 @@ def plot_key_frames(row, crop=128):
         spot.set_axis_off()
     _arrows(axes[3], moved, colour="white")
     longest = np.percentile(np.hypot(*moved[:2])[faces.mask(crop)], 99)
-    figure.suptitle(f"{row.emotion} ({row.aus}): the face moves by {longest:.1f} of {crop} pixels")
+    figure.suptitle(
+        f"{row.emotion} ({row.aus}): where it is strongest, the skin moves by {longest:.1f} of {crop} pixels"
+    )
     return figure
 
 
@@ -72,11 +79,12 @@ def compute_methods(samples, clips, crop=128):
 
     samples: measured samples; clips: how many to take, evenly. On the demo, where the true field is known and moves by
     more than MOVING: error (mean endpoint error, px), still (that of zero flow), along and square (sums whose ratio is
-    the gain); where it moves by less than RESTING, inside the regions, noise (mean length found, px). Elsewhere
-    agreement: correlation with the default method inside the regions. A method whose weights are not to be had gives
-    one row with the reason in `note`.
+    the gain); where it moves by less than RESTING, noise (mean length found inside the regions, px) and noise_outside.
+    Elsewhere agreement: correlation with the default method inside the regions. A method whose weights are not to be
+    had gives one row with the reason in `note`.
     """
-    cv2.setNumThreads(1)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # milliseconds of one core
     known, inside, rows = is_known(samples), faces.mask(crop), []
     absent = {name: methods.missing(name) for name in methods.METHODS}
     for row in samples.iloc[np.unique(np.linspace(0, len(samples) - 1, clips).round())].itertuples(index=False):
@@ -84,7 +92,7 @@ def compute_methods(samples, clips, crop=128):
         true = _true_field(row, samples.attrs["root"], crop) if known else None
         default = flow.between(*pair)[:2]
         for name in methods.METHODS:
-            facts = {"method": name, "sample_id": row.sample_id}
+            facts = {"method": name, "sample_id": row.sample_id, "note": ""}
             if absent[name]:
                 rows.append(facts | {"note": f"unavailable: {absent[name]}"})
                 continue
@@ -93,7 +101,8 @@ def compute_methods(samples, clips, crop=128):
             facts["ms"] = 1000 * (time.perf_counter() - start)
             facts["agreement"] = np.corrcoef(moved[:, inside].ravel(), default[:, inside].ravel())[0, 1]
             rows.append(facts | (_errors(moved, true) if known else {}))
-    return pd.DataFrame(rows).reindex(columns=[*rows[0], *([] if "note" in rows[0] else ["note"])])
+    cv2.setNumThreads(threads)
+    return pd.DataFrame(rows)
 
 
 def summary_of_methods(table):
@@ -103,9 +112,9 @@ def summary_of_methods(table):
         row = {"method": METHOD_NAMES[name], "clips": int(part.ms.notna().sum()), "ms": part.ms.median()}
         if "error" in part:
             row |= {"error_px": part.error.mean(), "share_of_zero_flow": part.error.mean() / part.still.mean()}
-            row["noise_px"] = part.noise.mean()
+            row |= {"noise_px": part.noise.mean(), "noise_outside_px": part.noise_outside.mean()}
             row["gain"] = part.along.sum() / part.square.sum() if part.square.sum() else np.nan
-        rows.append(row | {"agreement": part.agreement.mean(), "note": part.note.dropna().head(1).str.cat()})
+        rows.append(row | {"agreement": part.agreement.mean(), "note": part.note.iloc[0]})
     if "error" in table:
         still = table.still.mean()
         rows.append({"method": "zero flow", "clips": table.sample_id.nunique(), "error_px": still,
@@ -153,7 +162,8 @@ def plot_fields(row, root=None, crop=128):
     available = [name for name in methods.METHODS if not methods.missing(name)]
     fields |= {METHOD_NAMES[name]: flow.between(*pair, name)[:2] for name in available}
     fields = {name: faces.region(field, "face") for name, field in fields.items()}
-    longest = max(np.percentile(np.hypot(*field), 99.5) for field in fields.values())
+    inside = faces.region(faces.mask(crop), "face")
+    longest = max(np.percentile(np.hypot(*field)[inside], 99.5) for field in fields.values())
     figure, axes = plt.subplots(1, len(fields), figsize=(2.3 * len(fields), 3.4))
     for spot, (name, field) in zip(axes, fields.items(), strict=True):
         spot.imshow(flow.hsv(field, longest))
@@ -220,7 +230,9 @@ def _true_field(row, root, crop):
 def _errors(moved, true):
     where = np.hypot(*true) > MOVING
     rest = (np.hypot(*true) < RESTING) & faces.mask(true.shape[-1])
-    noise = {"noise": np.hypot(*moved)[rest].mean() if rest.any() else np.nan}
+    outside = (np.hypot(*true) < RESTING) & ~faces.mask(true.shape[-1])
+    parts = {"noise": rest, "noise_outside": outside}
+    noise = {name: np.hypot(*moved)[part].mean() if part.any() else np.nan for name, part in parts.items()}
     if not where.any():
         return noise | {"error": np.nan, "still": np.nan, "along": 0.0, "square": 0.0}
     return noise | {

@@ -114,7 +114,7 @@ class Review(widgets.VBox):
             decisions = _corrections.read(Path(self.clips.attrs["corrections"]))
         except (WorkbookError, OSError) as error:
             self.numbers = []
-            self._say(str(error))
+            self._say(error.problem)
             return
         for decision in decisions[decisions.sample_id == self.clip.value].itertuples():
             said.append(f"{decision.decision.capitalize()} by {decision.by} on {decision.date}. {decision.note}")
@@ -183,7 +183,7 @@ class Review(widgets.VBox):
             path = _corrections.save(self.clips, self.clip.value, numbers, self.by.value, self.note.value)
             done = len(_corrections.read(path))
         except WorkbookError as error:
-            self._say(str(error))
+            self._say(error.problem)
             return False
         what = "accepted as coded" if numbers is None else f"changed to {_corrections.words(numbers)}"
         where = f"{path.parent.name}/{path.name}, which holds {done} decision{'s' * (done != 1)}"
@@ -201,7 +201,7 @@ class Review(widgets.VBox):
         try:
             encoded = [_png(picture) for picture in frames.clip(row, [self.onset.value, self.frame.value])]
         except WorkbookError as error:  # a gap in the numbers, say: the sliders know only the ends
-            self._say(str(error))
+            self._say(error.problem)
             encoded = [b"", b""]
         for image, data in zip(self.faces, encoded, strict=True):
             image.value = data
