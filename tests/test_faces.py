@@ -140,7 +140,7 @@ def test_pictures_without_a_face_or_with_two_are_refused_by_name(tmp_path, onset
             faces.locate(by_clip[clip])
     table = faces.registrations(samples).set_index("sample_id")
     assert table.reason["casme2/sub01/none"] == "no face was found" and table.how["casme2/sub01/none"] == ""
-    assert table.reason["casme2/sub01/one"] == "" and table.eyes["casme2/sub01/one"] == pytest.approx(49, abs=3)
+    assert table.reason["casme2/sub01/one"] == "" and table.eyes["casme2/sub01/one"] == pytest.approx(49, abs=5)
     found = flow.extract(samples, flow.Setting(crop=96))
     assert list(found.sample_id) == ["casme2/sub01/one"]
     assert found.left_out.reason.str.contains("face").all() and len(found.left_out) == 2

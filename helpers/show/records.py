@@ -20,6 +20,8 @@ from helpers.evaluation import scores as score_tables
 from helpers.show import plots
 from helpers.workspace import NotApplicable
 
+FACES = "helpers.motion.faces"  # not imported here: most notebooks look for no face
+
 
 class Run:
     """One run of one notebook: its parameters, its folder outputs/<dataset>/<notebook>, everything it writes.
@@ -42,6 +44,8 @@ class Run:
         shutil.rmtree(self.work, ignore_errors=True)  # what a killed run left
         self.work.mkdir(parents=True)
         self.started, self.files, self.sentences, self.notes = time.time(), [], [], {"weights": "none"}
+        if FACES in sys.modules:
+            sys.modules[FACES].detector.cache_clear()  # whether this run looks for faces, not the one before it
         workspace.seed(seed)
         workspace.one_thread()
         plots.use_style()
@@ -163,11 +167,9 @@ class Run:
         return pd.DataFrame({"written": sorted(self.files)})
 
     def _note_detector(self):
-        """Whatever looked for faces stands in run.json; the stand-in is said aloud as well."""
-        used = (
-            "helpers.motion.faces" in sys.modules and sys.modules["helpers.motion.faces"].detector.cache_info().currsize
-        )
-        self.notes["face_detector"] = sys.modules["helpers.motion.faces"].detector()[0] if used else "none"
+        """Whatever looked for faces in this run stands in run.json; the stand-in is said aloud as well."""
+        used = FACES in sys.modules and sys.modules[FACES].detector.cache_info().currsize
+        self.notes["face_detector"] = sys.modules[FACES].detector()[0] if used else "none"
         if self.notes["face_detector"] == "LBP cascade":
             self.say("YuNet could not be fetched: faces were located by scikit-image's LBP cascade, more coarsely.")
 
