@@ -209,9 +209,9 @@ def _measure(row, spans, setting):
 
 
 def _request(row, spans):
-    """What a clip's maps depend on besides settings and files; the frame that its crop was found in is part of it."""
-    looked_at = None if faces.finder(row.dataset) == "known geometry" else faces.locating_frame(row)
-    return {"path": row.path, "frames": spans, "face in": looked_at, "cropped": bool(getattr(row, "cropped", False))}
+    """What a clip's maps depend on besides settings and files: also the frame that its crop was found in."""
+    face = None if pd.isna(row.onset) or faces.finder(row.dataset) == "known geometry" else int(row.onset)
+    return {"path": row.path, "frames": spans, "face in": face, "cropped": bool(getattr(row, "cropped", False))}
 
 
 @lru_cache(maxsize=1)

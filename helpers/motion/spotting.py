@@ -50,14 +50,14 @@ def energy(motion, regions=REGIONS):
 def energies(samples, reach="coded", steps=STEPS):
     """Energy curves of clips, from `flow.extract`'s store: (numbers (n, T + 1), energy (n, T + 1), Flow).
 
-    reach: "coded" looks from the coded onset to the coded offset, "whole" half a second beyond both, as
-    far as there are frames.
-    The first value is the reference frame itself, 0. Clips that could not be measured are in Flow.left_out.
+    reach: "coded" looks from the coded onset to the coded offset, "whole" half a second beyond both, as far as there
+    are frames. The first value is the reference frame itself, 0. Clips that could not be measured are in Flow.left_out.
     """
     asked = samples if reach == "coded" else whole_clips(samples)
-    motion = flow.extract(asked, flow.Setting(sequence=steps, crop=CROP, size=32))
-    kept = motion.select(asked)
-    numbers = np.array([np.linspace(row.onset, row.offset, steps + 1).round().astype(int) for row in kept.itertuples()])
+    setting = flow.Setting(sequence=steps, crop=CROP, size=32)
+    motion = flow.extract(asked, setting)
+    looks = [flow.pairs(row, setting) for row in motion.select(asked).itertuples(index=False)]
+    numbers = np.array([[pairs[0][0], *(later for _, later in pairs)] for pairs in looks])
     curves = np.array([np.concatenate([[0.0], energy(clip)]) for clip in motion.values])
     return numbers, curves, motion
 
