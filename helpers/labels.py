@@ -51,6 +51,9 @@ def _same(*emotions):
 
 
 _CASME2 = ("happiness", "surprise", "disgust", "repression", "sadness", "fear", "others")
+_BASIC = ("happiness", "surprise", "disgust", "sadness", "fear", "anger")
+_SEVEN = (*_BASIC, "contempt")
+_FOLDERS = (*_SEVEN, "neutral")  # of the Kaggle stills
 _MEGC = {
     "negative": "negative", "positive": "positive", "surprise": "surprise", "happiness": "positive",
     "disgust": "negative", "repression": "negative", "anger": "negative", "contempt": "negative", "fear": "negative",
@@ -67,10 +70,30 @@ SCHEMES = {
         Scheme("casme5", ("happiness", "surprise", "disgust", "repression", "others"),
                dict.fromkeys(_CASME2) | _same(*_CASME2[:4], "others"), "casme2",
                "Yan et al. 2014, doi:10.1371/journal.pone.0086041"),
+        Scheme("samm5", ("anger", "contempt", "happiness", "surprise", "others"),
+               dict.fromkeys(_SEVEN) | _same("anger", "contempt", "happiness", "surprise", "others"), "samm",
+               "SAMM's classes of more than nine clips; labels of Davison et al. 2018, doi:10.1109/TAFFC.2016.2573832"),
+        Scheme("casme3_7", (*_BASIC, "others"), _same(*_BASIC, "others"), "casme3",
+               "Li et al. 2023, doi:10.1109/TPAMI.2022.3174895"),
+        Scheme("casme3_4", ("negative", "positive", "surprise", "others"),
+               {emotion: _MEGC[emotion] for emotion in _BASIC} | _same("others"), "casme3",
+               "Li et al. 2023, doi:10.1109/TPAMI.2022.3174895"),
+        Scheme("mmew6", _BASIC, _same(*_BASIC) | {"others": None}, "mmew",
+               "Ben et al. 2022, doi:10.1109/TPAMI.2021.3067464"),
+        Scheme("dfme7", _SEVEN, _same(*_SEVEN), "dfme", "Zhao et al. 2024, doi:10.1109/TAFFC.2023.3341918"),
+        Scheme("kaggle8", _FOLDERS, _same(*_FOLDERS), "kaggle",
+               "the folders of three Kaggle sets; contempt is in their test part only"),
+        Scheme("kaggle7", tuple(emotion for emotion in _FOLDERS if emotion != "sadness"),
+               _same(*_FOLDERS) | {"sadness": None}, "kaggle",
+               "the poster's seven classes, which leave out the folders named sad"),
         Scheme("demo7", _CASME2, _same(*_CASME2), "demo", "the seven labels of CASME II's sheet, on synthetic people"),
     )
 }  # fmt: skip
-DEFAULT_SCHEMES = {"demo": ("demo7",), "casme2": ("casme5", "casme4"), "megc2019": ("megc3", "casme4")}
+DEFAULT_SCHEMES = {
+    "demo": ("demo7",), "casme2": ("casme5", "casme4"), "samm": ("samm5", "megc3"), "smic": ("megc3",),
+    "casme3": ("casme3_7", "casme3_4", "megc3"), "mmew": ("mmew6", "megc3"), "dfme": ("dfme7", "megc3"),
+    "megc2019": ("megc3", "casme4"), "kaggle": ("kaggle8", "kaggle7"),
+}  # fmt: skip
 
 
 def scheme(name):
@@ -127,7 +150,7 @@ class ActionUnit(NamedTuple):
     """One action unit of the Facial Action Coding System (Ekman & Friesen 1978)."""
 
     number: int
-    side: str  # "L", "R", "A" (asymmetric, side not said) or "" for both
+    side: str  # "L", "R", "T", "B" (top, bottom: of the lips), "A" (asymmetric, side not said) or "" for all of it
     intensity: str  # "A" (trace) .. "E" (maximum), or ""
     uncertain: bool
 
@@ -139,11 +162,11 @@ UNIT_NAMES = {
     15: "lip corner depressor", 16: "lower lip depressor", 17: "chin raiser", 18: "lip pucker", 20: "lip stretcher",
     23: "lip tightener", 24: "lip pressor", 25: "lips part", 26: "jaw drop", 38: "nostril dilator", 43: "eyes closed",
 }  # fmt: skip
-_AU = re.compile(r"(ref)?\(?\s*([LRA])?\s*(?:AU)?\s*(\d+)\s*([A-E])?\s*\)?", re.IGNORECASE)
+_AU = re.compile(r"(ref)?\(?\s*([LRTBA](?!U))?\s*(?:AU)?\s*(\d+)\s*([A-E])?\s*([LR])?\s*\)?", re.IGNORECASE)
 
 
 def action_units(text, file=None, row=None):
-    """Parse a coder's cell such as `4+7+L10`, `R1+R2`, `15A+17`, `(R6 or R12)+R15`, `ref(7B)+43`, `?`.
+    """Parse a coder's cell such as `4+7+L10`, `R1+T28`, `12L`, `15A+17`, `(R6 or R12)+R15`, `ref(7B)+43`, `?`.
 
     Alternatives ("or"), referenced units (`ref`) and question marks are kept and marked uncertain; a lone `?`,
     `/` or empty cell gives no units. Returns a tuple of ActionUnit; WorkbookError on anything else.
@@ -156,12 +179,13 @@ def action_units(text, file=None, row=None):
         choices = re.split(r"\s+or\s+|/", part.strip().strip("()") if " or " in part.lower() else part.strip())
         for choice in choices:
             match = _AU.fullmatch(choice.replace("?", "").strip())
-            if not match:
+            if not match or (match[2] and match[5]):
                 remedy = "write units as number with optional side and intensity, joined by +, e.g. R1+4B+L10"
                 raise WorkbookError(f"cannot read action units {text!r}", file=file, row=row, remedy=remedy)
-            reference, side, number, intensity = match.groups()
+            reference, before, number, intensity, after = match.groups()
             unsure = bool(reference) or len(choices) > 1 or "?" in choice
-            units.append(ActionUnit(int(number), (side or "").upper(), (intensity or "").upper(), unsure))
+            side = before or after or ""  # MMEW writes the side behind the number: 12L
+            units.append(ActionUnit(int(number), side.upper(), (intensity or "").upper(), unsure))
     return tuple(units)
 
 

@@ -95,12 +95,13 @@ def _shareable(path):
 
 
 def _data_state(dataset, data_dir, annotations):
-    """Digests of the dataset's folder and sheet. What a reader makes itself follows from helpers and parameters."""
+    """Digests of the dataset's folder and sheet. What a reader makes follows from code and parameters; experts add."""
     if annotations and not workspace.path(annotations).is_file():
         raise WorkbookError("the annotation file does not exist", file=annotations, remedy="check --annotations")
     sheet = storage.digest(workspace.path(annotations)) if annotations else ""
     root = datasets.folder(dataset, data_dir)
-    return ["" if datasets.can_be_made(dataset) else storage.fingerprint(root), sheet]
+    made = datasets.can_be_made(dataset)
+    return [storage.digest(*datasets.corrections(dataset, data_dir)) if made else storage.fingerprint(root), sheet]
 
 
 def prepare(jobs):

@@ -91,6 +91,8 @@ def units(text):
         ("(R6 or R12)+R15", [("R6", True), ("R12", True), ("R15", False)]),
         ("ref(7B)+43", [("7B", True), ("43", False)]),
         ("A14C", [("A14C", False)]),
+        ("T28+B23", [("T28", False), ("B23", False)]),
+        ("12L+4R", [("L12", False), ("R4", False)]),
         ("4?", [("4", True)]),
         ("AU4", [("4", False)]),
         ("?", []),
@@ -102,7 +104,7 @@ def test_action_units_as_coders_write_them(text, expected):
     assert units(text) == expected
 
 
-@pytest.mark.parametrize("text", ["smile", "4+x", "4++", "12Z"])
+@pytest.mark.parametrize("text", ["smile", "4+x", "4++", "12Z", "R12L"])
 def test_unreadable_action_units_are_refused_by_row(text):
     with pytest.raises(WorkbookError, match="row 9"):
         labels.action_units(text, row=9)

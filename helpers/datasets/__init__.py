@@ -10,6 +10,7 @@ import importlib
 import pandas as pd
 
 from helpers import labels, workspace
+from helpers.datasets import _corrections
 from helpers.workspace import WorkbookError
 
 COLUMNS = (
@@ -37,18 +38,23 @@ def load(name, data_dir="", annotations="", profile="quick", seed=0):
 
     name: see `names()`. data_dir: its folder (empty: the workspace's place for it). annotations: a coding sheet that
     lies elsewhere. profile, seed: matter to the demo only. Returns a DataFrame of COLUMNS, one row a clip or still,
-    sorted by sample_id; `attrs` holds `dataset, root, synthetic, repairs`. Raises WorkbookError on bad input.
+    sorted by sample_id, an expert's corrections applied. `attrs` holds `dataset, root, synthetic, repairs`, and of the
+    corrections their file (`corrections`) and the coded key frames of what they change (`coded`: sample_id -> onset,
+    apex, offset). Raises WorkbookError on bad input.
     """
     module, root = reader(name), folder(name, data_dir)
-    if can_be_made(name):
+    made = can_be_made(name)
+    if made:
         root = module.make(root, workspace.profile(profile), seed)
     sheet = workspace.path(annotations) if annotations else None
     if sheet and not sheet.is_file():
         raise WorkbookError("the annotation file does not exist", file=sheet, remedy="check --annotations")
     samples, repairs = module.read(root, sheet)
-    samples = check(samples, file=root)
-    samples.attrs = {
-        "dataset": name, "root": str(root), "synthetic": bool(module.CARD.get("synthetic")), "repairs": repairs,
+    experts = _corrections.place(root, made)
+    samples, decisions = _corrections.apply(check(samples, file=root), experts)
+    samples.attrs |= {
+        "dataset": name, "root": str(root), "synthetic": bool(module.CARD.get("synthetic")),
+        "repairs": repairs + decisions, "corrections": str(experts),
     }  # fmt: skip
     return samples
 
@@ -68,8 +74,15 @@ def folder(name, data_dir=""):
     return root
 
 
+def corrections(name, data_dir=""):
+    """Files of expert decisions that a dataset has; those of a generated one for all its profiles and seeds."""
+    root = folder(name, data_dir)
+    path = _corrections.place(root)
+    return _corrections.of_made(root) if can_be_made(name) else [path] * path.is_file()
+
+
 def repairs(samples):
-    """Table of what the reader mended, one row a repair, with its reason."""
+    """Table of what the reader mended and experts decided, one row a repair or decision, with its reason."""
     return pd.DataFrame(samples.attrs["repairs"], columns=list(REPAIR_COLUMNS))
 
 

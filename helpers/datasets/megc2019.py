@@ -13,14 +13,13 @@ doi:10.1109/FG.2019.8756611; Liong et al. 2019, "Shallow Triple Stream Three-dim
 doi:10.1109/FG.2019.8756567.
 """
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from helpers import labels
-from helpers.datasets import casme2, identify
-from helpers.datasets._sheets import read_table, repair
+from helpers.datasets import casme2, identify, samm, smic
+from helpers.datasets._sheets import read_table, repair, subject
 from helpers.workspace import WorkbookError
 
 CARD = {
@@ -41,6 +40,7 @@ COUNTS = {  # clips, people, then negative, positive, surprise: reproduced exact
     "samm": (133, 28, 92, 26, 15),
     "smic": (164, 16, 70, 51, 43),
 }
+PEOPLE = {"casme2": casme2.PERSON, "samm": samm.PERSON, "smic": smic.PERSON}  # how each writes its people
 TABLES = ("labels.csv", "combined_3_class2_for_optical_flow.csv")
 FOLDERS = ("flow", "STSNet_whole_norm_u_v_os")
 
@@ -74,8 +74,9 @@ def read(root, annotations=None):
         if path is None:
             remedy = f"fetch the release again; expected {wanted[cell.Index]} in {folder.name}"
             raise WorkbookError("the flow map of this row is missing", file=table_path, row=cell.Index, remedy=remedy)
-        sample_id, subject = identify(dataset, _subject(dataset, cell.sub, table_path, cell.Index), cell.filename_o)
-        rows.append((sample_id, dataset, subject, cell.filename_o, emotion, "", str(path), "flow"))
+        person = subject(cell.sub, *PEOPLE[dataset], table_path, cell.Index)
+        sample_id, who = identify(dataset, person, cell.filename_o)
+        rows.append((sample_id, dataset, who, cell.filename_o, emotion, "", str(path), "flow"))
     samples = pd.DataFrame(rows, columns=["sample_id", "dataset", "subject", "clip", "emotion", "aus", "path", "kind"])
     samples = samples.assign(onset=pd.NA, apex=pd.NA, offset=pd.NA, fps=pd.NA)
     _check_counts(samples, table_path)
@@ -93,14 +94,6 @@ def _locate(root):
         what = f"no label table ({' or '.join(TABLES)})" if not tables else f"no map folder ({' or '.join(FOLDERS)})"
         raise WorkbookError(what, file=root, remedy=CARD["access"])
     return tables[0], folders[0]
-
-
-def _subject(dataset, text, file, row):
-    """One spelling a person (`sub01` = `1` = `01`), so that no one is counted twice."""
-    number = int(re.sub(r"\D", "", text) or -1)
-    if number < 0:
-        raise WorkbookError(f"subject {text!r} has no number", file=file, row=row, remedy="fetch the release again")
-    return {"casme2": f"sub{number:02d}", "samm": f"{number:03d}", "smic": f"s{number:02d}"}[dataset]
 
 
 def _check_counts(samples, file):

@@ -66,6 +66,17 @@ def raft(first, second):
 METHODS = {"farneback": farneback, "dis": dis, "tvl1": tvl1, "raft": raft}
 
 
+@lru_cache
+def missing(name):
+    """Why a method can't be used here, or "" when it can. Asked once a process: the network is tried once."""
+    try:
+        if name == "raft":
+            _raft()
+    except weights.Unavailable as error:
+        return error.problem
+    return ""
+
+
 def settings(name):
     """Parameters and library versions that a method's result depends on, JSON-able."""
     workspace.require_known(name, METHODS, "flow method")

@@ -90,7 +90,8 @@ def _attempt(make, key, position, place):
     try:
         values, paths = make(position)
     except WorkbookError as error:
-        return key, None, {"files": [], "place": [place, _fingerprint(place)], "reason": str(error)}
+        where = f"{Path(error.file).name}: " if error.file else ""  # of the path only its end: tables are shared
+        return key, None, {"files": [], "place": [place, _fingerprint(place)], "reason": where + error.problem}
     return key, values, {"files": [_state(path) for path in paths], "reason": ""}
 
 

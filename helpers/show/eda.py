@@ -65,18 +65,20 @@ def compute_people(samples):
     return table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
-def plot_people(table):
-    """Stacked bars: one bar a person, coloured by emotion. Returns a figure."""
-    total = table.sum(axis=1)
-    figure, axes = plt.subplots(figsize=(max(6, 0.24 * len(table)), 3.4))
-    bottom = np.zeros(len(table))
+def plot_people(table, most=100):
+    """Stacked bars: one bar a person, at most `most` of them, coloured by emotion. Returns a figure."""
+    total, shown = table.sum(axis=1), table.head(most)
+    figure, axes = plt.subplots(figsize=(max(6, 0.24 * len(shown)), 3.4))
+    bottom = np.zeros(len(shown))
     for emotion in table:
-        axes.bar(range(len(table)), table[emotion], bottom=bottom, color=PALETTE[emotion], label=emotion, width=0.85)
-        bottom += table[emotion].to_numpy()
-    axes.set_xticks(range(len(table)), [name.split("/")[-1] for name in table.index], rotation=90, fontsize=7)
-    axes.set(xlabel="person", ylabel="clips", xlim=(-0.6, len(table) - 0.4))
-    most = total.iloc[: max(1, len(total) // 4)].sum() / total.sum()
-    axes.set_title(f"A quarter of the people gave {most:.0%} of the clips")
+        axes.bar(range(len(shown)), shown[emotion], bottom=bottom, color=PALETTE[emotion], label=emotion, width=0.85)
+        bottom += shown[emotion].to_numpy()
+    axes.set_xticks(range(len(shown)), [name.split("/")[-1] for name in shown.index], rotation=90, fontsize=7)
+    others = f" (the first {most} of {len(table)})" if len(table) > most else ""
+    axes.set(xlabel=f"person{others}", ylabel="clips", xlim=(-0.6, len(shown) - 0.4))
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    quarter = total.iloc[: max(1, len(total) // 4)].sum() / total.sum()
+    axes.set_title(f"A quarter of the people gave {quarter:.0%} of the clips")
     axes.legend(ncols=4, fontsize=8)
     return figure
 
@@ -215,9 +217,10 @@ def compute_summary(samples):
     """The dataset table: what the data sheet says beside what is in the folder, one row a quantity."""
     card = datasets.card(samples.attrs["dataset"])
     rates = sorted(set(samples.fps.dropna()))
+    units = samples.subject.nunique()
     counted = {
         "clips": len(samples),
-        "people": samples.subject.nunique(),
+        "people": f"{units} clusters of near-duplicates" if set(samples.kind) == {"image"} else units,
         "fps": ", ".join(f"{rate:g}" for rate in rates) or "none given",
         "labels": ", ".join(emotions(samples)),
     }

@@ -10,7 +10,6 @@ import pandas as pd
 from helpers.datasets.demo import truth
 from helpers.motion import faces, flow, methods
 from helpers.show.plots import ACCENT, QUIET, SEQUENTIAL
-from helpers.weights import Unavailable
 
 MOVING = 0.5  # pixels of true motion from which the error counts: most of a face is still, and would hide it
 METHOD_NAMES = {"farneback": "Farneback", "dis": "DIS", "tvl1": "TV-L1", "raft": "RAFT", "zero flow": "zero flow"}
@@ -83,12 +82,11 @@ def compute_methods(samples, clips, crop=128):
         default = flow.between(*pair)[:2]
         for name in methods.METHODS:
             facts = {"method": name, "sample_id": row.sample_id}
-            start = time.perf_counter()
-            try:
-                moved = flow.between(*pair, name)[:2]
-            except Unavailable as error:
-                rows.append(facts | {"note": f"unavailable: {error.problem}"})
+            if methods.missing(name):
+                rows.append(facts | {"note": f"unavailable: {methods.missing(name)}"})
                 continue
+            start = time.perf_counter()
+            moved = flow.between(*pair, name)[:2]
             facts["ms"] = 1000 * (time.perf_counter() - start)
             facts["agreement"] = np.corrcoef(moved[:, inside].ravel(), default[:, inside].ravel())[0, 1]
             rows.append(facts | (_errors(moved, true) if known else {}))
@@ -148,11 +146,8 @@ def plot_fields(row, root=None, crop=128):
     """True displacement (where it is known) and what each available method finds in one clip. Returns a figure."""
     pair = faces.crops(row, (row.onset, row.apex), crop)
     fields = {"truth": _true_field(row, root, crop)} if root else {}  # shown inside the face: around it nothing counts
-    for name in methods.METHODS:
-        try:
-            fields[METHOD_NAMES[name]] = flow.between(*pair, name)[:2]
-        except Unavailable:
-            continue
+    available = [name for name in methods.METHODS if not methods.missing(name)]
+    fields |= {METHOD_NAMES[name]: flow.between(*pair, name)[:2] for name in available}
     fields = {name: faces.region(field, "face") for name, field in fields.items()}
     longest = max(np.percentile(np.hypot(*field), 99.5) for field in fields.values())
     figure, axes = plt.subplots(1, len(fields), figsize=(2.3 * len(fields), 3.4))
@@ -183,7 +178,7 @@ def plot_strain_examples(size=33, rate=0.02):
         _arrows(spot, field, step=5, colour="white")
         spot.set_title(name, loc="center", fontsize=9.5)
         spot.set_axis_off()
-    figure.colorbar(image, ax=axes, shrink=0.8, label="strain, 1")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="strain (no unit)")
     figure.suptitle("Strain sees stretching and shearing skin, and neither shift nor turn of the head")
     return figure
 

@@ -58,9 +58,9 @@ def make(root, profile, seed):
     facts = {"version": VERSION, "seed": int(seed), "settings": settings, "code": _code()}
     if (root / DONE).is_file():
         return _finished(root, facts)
-    foreign = [
-        path.name for path in root.glob("[!.]*") if not re.fullmatch(r"v\d+-p\d+-c\d+-s\d+-seed\d+|README.*", path.name)
-    ]
+    own = r"v\d+-p\d+-c\d+-s\d+-seed\d+"
+    own = rf"{own}|corrections-{own}\.csv|README.*"  # an expert's corrections outlive the pictures they are about
+    foreign = [path.name for path in root.glob("[!.]*") if not re.fullmatch(own, path.name)]
     if foreign:
         remedy = "name the dataset that lies there with --dataset, or give the demo a folder of its own"
         raise WorkbookError(
