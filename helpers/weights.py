@@ -4,13 +4,15 @@ Where they lie: `workspace.models_dir()`. What can't be had raises `Unavailable`
 them, and says so. Nothing else ever stands in their place in silence.
 """
 
-import io
 import os
-from contextlib import redirect_stderr, redirect_stdout
+import socket
+from contextlib import contextmanager
 from pathlib import Path
 
 from helpers import workspace
 from helpers.workspace import WorkbookError
+
+PATIENCE = 30  # seconds
 
 
 class Unavailable(WorkbookError):
@@ -40,6 +42,14 @@ def file(name, address, checksum):
 def of_torchvision(entry):
     """State dict of a torchvision weights entry (such as `Raft_Small_Weights.C_T_V2`), never unpickled as objects.
 
+    Raises as `file_of_torchvision`.
+    """
+    return _loaded(file_of_torchvision(entry))
+
+
+def file_of_torchvision(entry):
+    """Path of the file of a torchvision weights entry.
+
     Looked for in the models folder, then in torch's own cache, else downloaded into the models folder; torchvision's
     hash, the end of the file name, is checked in each case. Raises as `file`.
     """
@@ -52,19 +62,26 @@ def of_torchvision(entry):
         path = folder / name
         if path.is_file():
             _check_beginning(path, beginning)
-            return _loaded(path)
+            return path
+    path = workspace.models_dir() / name
     try:
-        os.makedirs(workspace.models_dir(), exist_ok=True)
-        with (
-            redirect_stdout(io.StringIO()),
-            redirect_stderr(io.StringIO()),
-        ):  # torch announces a download even where there is no network
-            return entry.get_state_dict(
-                progress=False, check_hash=True, model_dir=str(workspace.models_dir()), map_location="cpu",
-                weights_only=True,
-            )  # fmt: skip
+        os.makedirs(path.parent, exist_ok=True)
+        with _patience():
+            torch.hub.download_url_to_file(entry.url, str(path), hash_prefix=beginning, progress=False)
     except (OSError, RuntimeError) as error:  # RuntimeError: torch found another hash
         raise _unavailable(name, entry.url, error) from error
+    return path
+
+
+@contextmanager
+def _patience():
+    """Give up on a server that does not answer: torch itself would wait for minutes where a firewall swallows calls."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _loaded(path):
@@ -88,5 +105,7 @@ def _check_beginning(path, beginning):
 
 
 def _unavailable(name, address, error):
-    problem = f"the weights {name} are not on this machine and could not be fetched ({type(error).__name__})"
+    another = isinstance(error, (RuntimeError, ValueError))  # that is how torch and pooch say it
+    reason = "what came has another hash" if another else type(error).__name__
+    problem = f"the weights {name} are not on this machine and could not be fetched ({reason})"
     return Unavailable(problem, remedy=f"save {address} as {workspace.models_dir() / name}")

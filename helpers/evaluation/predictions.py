@@ -21,35 +21,60 @@ COLUMNS = ("task", "sample_id", "dataset", "subject", "model", "seed", "fold", "
 KEY = ["task", "model", "seed", "sample_id"]
 
 
-def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,), store=None):
+def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,), store=None, settings=None):
     """Predict every sample by models that never saw its person.
 
     task: e.g. "megc3-loso". names: model names. X: (n, ...) array in the order of samples. y: (n,) classes.
     classes: all classes of the task, in order. folds: list of splits.Fold. profile: workspace.Profile. seeds: for the
     models that draw random numbers; the others run once, with the first. store: folder where finished folds are kept,
-    so that an interrupted run redoes only the fold in hand.
+    so that an interrupted run redoes only the fold in hand. settings: of treated models, as `models.build` takes them.
     Returns (predictions, records): COLUMNS plus p_<class>; and one row a fit with its seconds, whether it came
     from the store (its seconds then are those of the first time), and what it recorded.
     A class that a fold's training people lack gets probability 0 there and is named in the records.
     """
     if not len(X) == len(samples) == len(y):
         raise WorkbookError(f"{len(X)} arrays, {len(samples)} samples and {len(y)} labels do not match")
-    y, groups = np.asarray(y, dtype=str), samples.subject.to_numpy(str)
-    context = _context(joblib.hash((X, y, groups, samples.sample_id.to_numpy(str))), profile) if store else ""
+    y = np.asarray(y, dtype=str)
     keys = [
         (name, seed, fold)
         for name in names
         for seed in (seeds if models.stochastic(name) else seeds[:1])
         for fold in folds
     ]
-    work = (delayed(_fold)(*key, profile, X, y, groups, store, context) for key in keys)
-    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1):
-        done = tqdm(Parallel(return_as="generator")(work), total=len(keys), desc=task, mininterval=5)
-        results = list(done)
+    results = fit_folds(keys, X, samples, y, profile, store, task, settings)
     parts = [_rows(task, samples, y, classes, *key, result) for key, result in zip(keys, results, strict=True)]
     records = [_record(task, classes, *key, result) for key, result in zip(keys, results, strict=True)]
     predictions = pd.concat(parts, ignore_index=True).sort_values(KEY, kind="stable", ignore_index=True)
     return check(predictions), pd.DataFrame(records)
+
+
+def fit_folds(keys, X, samples, y, profile, store=None, label="folds", settings=None):
+    """Fit and predict each (model name, seed, Fold) of `keys`, processes side by side, one thread each.
+
+    Returns a dict a key: `classes` of the fit, `y_pred` and `p` of the fold's test rows, `fit_s`, `predict_s`,
+    `record` of the model, `stored`. WorkbookError names the first sample whose array holds NaN or infinity.
+    """
+    broken = ~np.isfinite(X).reshape(len(X), -1).all(axis=1)
+    if broken.any():
+        remedy = "leave such samples out by name, or repair the feature"
+        row = samples.sample_id.iloc[broken.argmax()]
+        raise WorkbookError("its array holds NaN or infinity", row=row, remedy=remedy)
+    groups = samples.subject.to_numpy(str)
+    context = _context(joblib.hash((X, y, groups, samples.sample_id.to_numpy(str))), profile) if store else ""
+    context = storage.digest(context, settings) if settings else context
+    work = (delayed(_fold)(*key, profile, X, y, groups, store, context, settings) for key in keys)
+    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1):
+        return list(tqdm(Parallel(return_as="generator")(work), total=len(keys), desc=label, mininterval=5))
+
+
+def fresh_workers():
+    """End idle worker processes, so that the next folds start new ones.
+
+    Before networks: a worker that imports torch only after other work grows so much that loky takes it for a leak.
+    """
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
 
 
 def cross_predict_schemes(schemes, protocol, names, X, samples, profile, seeds=(0,), store=None):
@@ -128,7 +153,7 @@ def read(path):
     return check(pd.read_csv(path, dtype=text), path)
 
 
-def _fold(name, seed, fold, profile, X, y, groups, store, context):
+def _fold(name, seed, fold, profile, X, y, groups, store, context, settings=None):
     """Fit one model on one fold's training rows and predict its test rows, or fetch that from the store."""
     # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
     fold_seed = int(storage.digest(seed, fold.name), 16) % 2**31
@@ -140,7 +165,7 @@ def _fold(name, seed, fold, profile, X, y, groups, store, context):
             return json.loads(path.read_text()) | {"stored": True}
     workspace.one_thread()
     workspace.seed(fold_seed)
-    model = models.build(name, profile, fold_seed)
+    model = models.build(name, profile, fold_seed, **(settings or {} if "+" in name else {}))
     start = time.perf_counter()
     model.fit(X[fold.train], y[fold.train], groups=groups[fold.train])
     fitted = time.perf_counter()

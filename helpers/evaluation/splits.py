@@ -1,8 +1,10 @@
 """Who is held out. Every split is by person and says so by assertion, not by hope."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from helpers.workspace import WorkbookError
 
@@ -28,6 +30,35 @@ def loso(samples):
 def lodo(samples):
     """Leave one dataset out. Raises WorkbookError when there is one dataset only."""
     return _held_out(samples, samples.dataset, "dataset")
+
+
+def grouped(samples, y, n):
+    """n folds of people with about the same share of each class; fewer where fewer people show a class.
+
+    y: (n,) classes. For work that fits thousands of models; a headline is leave-one-subject-out. Raises WorkbookError
+    when a class is shown by one person only: it would be missing where that person is held out.
+    """
+    y, subjects = np.asarray(y, dtype=str), samples.subject.to_numpy()
+    people = min(len(set(subjects[y == label])) for label in np.unique(y))
+    if people < 2:
+        raise WorkbookError("a class is shown by one person only", remedy="take classes that more people show")
+    with warnings.catch_warnings():  # fewer clips of a class than folds is no surprise here
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        parts = list(StratifiedGroupKFold(min(n, people)).split(y, y, subjects))
+    return _apart([Fold(f"part{number}", *part) for number, part in enumerate(parts)], samples)
+
+
+def parts(samples, n):
+    """n folds of whole people with about as many clips each, whatever their classes; fewer for fewer people.
+
+    For networks, where leaving out every person alone would take too long. A class that one part's people alone show
+    is not there to train on when they are held out: the records of `cross_predict` name it.
+    """
+    people = samples.subject.to_numpy()
+    if len(set(people)) < 2:
+        raise WorkbookError("only one person here: nothing is left to train on", remedy="give at least two persons")
+    found = GroupKFold(min(n, len(set(people)))).split(people, groups=people)
+    return _apart([Fold(f"part{number}", *part) for number, part in enumerate(found)], samples)
 
 
 def fixed(samples):

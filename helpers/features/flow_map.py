@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from helpers.features import _checks
+
 
 class FlowMap(TransformerMixin, BaseEstimator):
     """(n, T, 3, H, W) flow -> (n, T*3*H*W) float32.
@@ -10,7 +12,10 @@ class FlowMap(TransformerMixin, BaseEstimator):
     centre: subtract each map's median per channel (what is left of the head's rigid motion).
     scale: divide by each map's standard deviation per channel (people and clips differ in amplitude; direction and
     place of the motion are what linear models generalise from). A constant channel becomes zero.
+    Raises WorkbookError for another shape, and for NaN or infinity with the row.
     """
+
+    TAKES = "flow"
 
     def __init__(self, centre=True, scale=True):
         self.centre = centre
@@ -18,12 +23,12 @@ class FlowMap(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Nothing to learn: every map is treated by itself."""
-        self.n_features_in_ = int(np.prod(X.shape[1:]))
+        self.n_features_in_ = int(np.prod(_checks.flow(X).shape[1:]))
         return self
 
     def transform(self, X):
         """(n, T, 3, H, W) -> (n, T*3*H*W) float32."""
-        maps = np.array(X, dtype=np.float32)
+        maps = np.array(_checks.flow(X), dtype=np.float32)
         if self.centre:
             maps -= np.median(maps, axis=(-2, -1), keepdims=True)
         if self.scale:
@@ -33,3 +38,6 @@ class FlowMap(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return True
+
+
+FEATURES = {"flow_map": FlowMap}

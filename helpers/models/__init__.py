@@ -2,7 +2,9 @@
 which returns an unfitted scikit-learn classifier whose `fit(X, y, groups=None)` sees training rows only.
 
 X is flow (n, T, 3, H, W) float32; y is (n,) str; groups is (n,) str, the person of each row. A model whose fit draws
-random numbers sets `STOCHASTIC = True`; only those are repeated over seeds.
+random numbers sets `STOCHASTIC = True`; only those are repeated over seeds. A file may also have
+`tuned(profile, seed)`: the same classifier with its settings searched inside the training people (`_tuning`). It is a
+model too, under the file's name and `_tuned`, so that what tuning brings can be seen.
 """
 
 import importlib
@@ -19,26 +21,51 @@ from helpers.features.components import Components
 from helpers.features.flow_map import FlowMap
 from helpers.workspace import WorkbookError
 
+# What models are made of, in this folder because only models use it; a module that is listed here is no model
+PARTS = ("focal", "imbalance", "training")
+TUNED = "_tuned"
+
 
 def names():
-    """Names of the known models, without importing them."""
-    return workspace.modules(__path__)
+    """Names of the known models: of their files, and with `_tuned` where the file says how it is tuned."""
+    plain = [name for name in workspace.modules(__path__) if name not in PARTS]
+    return sorted([*plain, *(f"{name}{TUNED}" for name in plain if hasattr(_file(name), "tuned"))])
 
 
 def module(name):
     """The module of a model; WorkbookError lists the known names."""
     workspace.require_known(name, names(), "model")
-    return importlib.import_module(f"{__name__}.{name}")
+    return _file(name.removesuffix(TUNED))
 
 
-def build(name, profile, seed):
-    """An unfitted classifier. profile: a workspace.Profile; seed: its random state."""
-    return module(name).build(profile, seed)
+def build(name, profile, seed, **settings):
+    """An unfitted classifier. profile: a workspace.Profile; seed: its random state.
+
+    name: one of names(), or a classifier with its treatment of imbalance, such as svm+smote (`imbalance`) or
+    cnn_lstm+weights (a file that has `treated`). settings: only those that `imbalance.build` takes.
+    """
+    if "+" in name:
+        keeper = _keeper(name)
+        return getattr(keeper, "treated", keeper.build)(name, profile, seed, **settings)
+    made = module(name)
+    return (made.tuned if name.endswith(TUNED) else made.build)(profile, seed, **settings)
 
 
 def stochastic(name):
     """True when the model's fit depends on its seed."""
-    return getattr(module(name), "STOCHASTIC", False)
+    known = _keeper(name) if "+" in name else module(name)
+    return known.stochastic(name) if hasattr(known, "stochastic") else getattr(known, "STOCHASTIC", False)
+
+
+def _keeper(name):
+    """The file that builds a model with a treatment: that of its network, else `imbalance`."""
+    learner = name.split("+")[0]
+    own = _file(learner) if learner in workspace.modules(__path__) else None
+    return own if hasattr(own, "treated") else _file("imbalance")
+
+
+def _file(name):  # not at module level: the files import this module
+    return importlib.import_module(f"{__name__}.{name}")
 
 
 class GroupedPipeline(Pipeline):

@@ -102,7 +102,7 @@ def recalls(scores, task, part="all"):
     table = rows.set_index("model").filter(like="recall_").dropna(axis=1, how="all")
     table.columns = [name.removeprefix("recall_") for name in table]
     table = table[sorted(table, key=list(PALETTE).index)]
-    figure, axes = plt.subplots(figsize=(1.15 * table.shape[1] + 2.4, 0.42 * len(table) + 1.3))
+    figure, axes = plt.subplots(figsize=(max(6.5, 1.15 * table.shape[1] + 2.4), 0.42 * len(table) + 1.3))
     sns.heatmap(
         table, vmin=0, vmax=1, cmap=SHADES, annot=True, fmt=".2f", ax=axes, cbar_kws={"label": "recall, 0 to 1"}
     )

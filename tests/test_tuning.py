@@ -1,0 +1,208 @@
+"""Nested tuning: by person, blind to held-out people, recorded; every family at chance where labels mean nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.metrics import f1_score
+from sklearn.model_selection import ParameterGrid
+
+from helpers import models, workspace
+from helpers.evaluation import predictions, splits
+from helpers.models import GroupedPipeline, _tuning, fold_pairs, inner_folds
+from helpers.models.svm import Tempered
+from helpers.workspace import WorkbookError
+
+TINY = workspace.profile("tiny")
+TUNED = [name for name in models.names() if name.endswith(models.TUNED)]
+CLASSES = ("negative", "positive", "surprise")
+
+
+def people(clips=(5, 3, 2), persons=6, signal=1.5, seed=0):
+    """Small maps (n, 1, 3, 8, 8) of some people whose class moves a part of the map; labels, people, samples."""
+    rng = np.random.default_rng(seed)
+    each = np.repeat(np.arange(3), clips)
+    person, y = np.repeat(np.arange(persons), len(each)), np.tile(each, persons)
+    X = rng.normal(size=(len(y), 1, 3, 8, 8)).astype(np.float32)
+    for label in range(3):
+        X[y == label, :, :, 2 * label : 2 * label + 3] += signal
+    groups = np.array([f"casme2/sub{number:02d}" for number in person])
+    samples = pd.DataFrame({"sample_id": [f"{who}/{n}" for n, who in enumerate(groups)], "dataset": "casme2"})
+    return X, np.array(CLASSES)[y], groups, samples.assign(subject=groups)
+
+
+class Threshold(ClassifierMixin, BaseEstimator):
+    """Says "b" where the first column exceeds a threshold: what it gets right depends on its parameter alone."""
+
+    def __init__(self, threshold=0.0):
+        self.threshold = threshold
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def decision_function(self, X):
+        return X[:, 0] - self.threshold
+
+
+class Rows(TransformerMixin, BaseEstimator):
+    """A step that writes down which rows (first column) it is fitted on and which it transforms."""
+
+    seen = []  # noqa: RUF012
+
+    def fit(self, X, y=None):
+        self.rows_ = {int(value) for value in X[:, 0]}
+        return self
+
+    def transform(self, X):
+        self.seen.append((self.rows_, {int(value) for value in X[:, 0]}))
+        return X
+
+
+@pytest.fixture
+def numbered():
+    """90 rows that carry their own number, of 9 people and two classes."""
+    X = np.column_stack([np.arange(90.0), np.random.default_rng(0).normal(size=(90, 2))])
+    return X, np.array(["a", "b"])[np.arange(90) % 2], np.repeat([f"p{n}" for n in range(9)], 10)
+
+
+def test_what_is_fitted_inside_a_search_never_sees_the_people_it_is_judged_on(numbered):
+    X, y, groups = numbered
+    Rows.seen.clear()
+    pipeline = GroupedPipeline([("rows", Rows()), ("classifier", Threshold())])
+    _tuning.Tuned(pipeline, {"classifier__threshold": [10.0, 50.0]}).fit(X, y, groups=groups)
+    judged = [(fitted, asked) for fitted, asked in Rows.seen if fitted != asked]
+    assert len(judged) == 3, "one fit of the front a fold, however many candidates"
+    for fitted, asked in judged:
+        assert not set(groups[sorted(fitted)]) & set(groups[sorted(asked)])
+        assert fitted | asked == set(range(90))
+
+
+def test_the_last_fit_has_all_rows_and_the_chosen_setting(numbered):
+    X, _, groups = numbered
+    y = np.where(X[:, 0] > 49.5, "b", "a")
+    pipeline = GroupedPipeline([("rows", Rows()), ("classifier", Threshold())])
+    model = _tuning.tuned(pipeline, {"classifier__threshold": [10.0, 49.5, 80.0]}).fit(X, y, groups=groups)
+    record = model[-1].record_
+    assert record["chosen"] == {"classifier__threshold": 49.5} and record["inner_macro_f1"] == 1
+    assert [one["classifier__threshold"] for one, _ in record["tried"]] == [10.0, 49.5, 80.0]
+    assert model[-1].pipeline_[0].rows_ == set(range(90)) and (model.predict(X) == y).all()
+
+
+def test_the_inner_score_is_macro_f1_of_pooled_predictions(numbered):
+    X, y, groups = numbered
+    pipeline = GroupedPipeline([("rows", Rows()), ("classifier", Threshold())])
+    tuned = _tuning.Tuned(pipeline, {"classifier__threshold": [30.0]}).fit(X, y, groups=groups)
+    held_out = inner_folds(y, groups) >= 0
+    said = np.where(X[:, 0] > 30, "b", "a")
+    assert tuned.record_["inner_macro_f1"] == pytest.approx(f1_score(y[held_out], said[held_out], average="macro"))
+
+
+def test_of_equal_candidates_the_first_wins(numbered):
+    X, _, groups = numbered
+    y = np.where(X[:, 0] > 49.5, "b", "a")
+    pipeline = GroupedPipeline([("rows", Rows()), ("classifier", Threshold())])
+    tuned = _tuning.Tuned(pipeline, {"classifier__threshold": [49.6, 49.4]}).fit(X, y, groups=groups)
+    assert tuned.record_["chosen"] == {"classifier__threshold": 49.6}
+
+
+def test_the_temperature_comes_from_held_out_decision_values():
+    X, y, groups, _ = people(signal=0.3)
+    model = models.build("svm_tuned", TINY, 0).fit(X, y, groups=groups)[-1]
+    fold_of, chosen = inner_folds(y, groups), model.record_["chosen"]
+    values = np.zeros((len(y), 3))
+    for train, test in fold_pairs(fold_of):
+        pipeline = clone(model.pipeline).set_params(**chosen).fit(X[train], y[train])
+        values[test] = pipeline.decision_function(X[test])
+    truth = np.searchsorted(model.classes_, y)
+
+    def loss(temperature):
+        return -log_softmax(values / temperature, axis=1)[np.arange(len(y)), truth].mean()
+
+    steps = model.temperature_ * np.array([0.8, 1, 1.25])
+    assert min(map(loss, steps)) == loss(steps[1]) and model.record_["calibrated_on"] == len(y)
+    p = model.predict_proba(X)
+    assert np.allclose(p.sum(axis=1), 1) and (model.predict(X) == model.classes_[p.argmax(axis=1)]).all()
+
+
+def test_nobody_to_learn_a_temperature_from_leaves_the_values_alone():
+    assert _tuning.temperature(np.empty((0, 3)), np.empty(0, int)) == 1
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_tuned_models_refuse_to_search_without_people(name):
+    X, y, _, _ = people()
+    with pytest.raises(WorkbookError, match="fit needs groups"):
+        models.build(name, TINY, 0).fit(X, y)
+
+
+def test_a_search_with_nobody_to_validate_on_is_refused():
+    X, y, groups, _ = people(clips=(2, 2, 2), persons=3)
+    groups = np.array([f"p{label}" for label in y])  # one person a class: each is pinned to the training side
+    with pytest.raises(WorkbookError, match="too few people share classes"):
+        models.build("logistic_tuned", TINY, 0).fit(X, y, groups=groups)
+
+
+@pytest.mark.parametrize("name", TUNED)
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_every_grid_holds_the_fixed_setting_of_its_family(name, profile):
+    """Otherwise a comparison of searched with fixed settings would say what the grid lacks."""
+    profile = workspace.profile(profile)
+    fixed = models.build(name.removesuffix(models.TUNED), profile, 0)
+    tuned = models.build(name, profile, 0)[-1]
+    candidates = [clone(tuned.pipeline).set_params(**one) for one in ParameterGrid(tuned.grid)]
+    inner = fixed[-1].estimator if isinstance(fixed[-1], Tempered) else fixed[-1]  # of the SVM without its temperature
+    same = [
+        repr(one[-1].get_params()) == repr(inner.get_params()) and repr(one[0]) == repr(fixed[0]) for one in candidates
+    ]
+    assert sum(same) == 1
+
+
+def test_rotating_the_pixels_changes_no_answer_of_logistic_regression():
+    X, y, _, _ = people()
+    tuned, fixed = (models.build(name, TINY, 0) for name in ("logistic_tuned", "logistic"))
+    rotated = clone(tuned[-1].pipeline).set_params(classifier__C=1e-3, classifier__tol=1e-8).fit(X, y)
+    plain = fixed.set_params(classifier__tol=1e-8).fit(X, y)
+    assert np.allclose(rotated.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+
+
+def test_a_spoiled_held_out_person_changes_nothing_that_was_chosen(monkeypatch):
+    X, y, groups, samples = people()
+    monkeypatch.setenv(workspace.JOBS_VARIABLE, "1")
+    fold, found = splits.loso(samples)[:1], []
+    for arrays in (X, np.where((groups == fold[0].name)[:, None, None, None, None], 1e6, X)):
+        call = "megc3-loso", ["logistic_tuned", "svm_tuned"], arrays, samples, y, CLASSES, fold, TINY
+        found.append(predictions.cross_predict(*call)[1].recorded.tolist())
+    assert found[0] == found[1] and all("inner_macro_f1" in text for text in found[0])
+
+
+def test_tuned_results_do_not_depend_on_the_number_of_processes(monkeypatch):
+    X, y, _, samples = people()
+    found = []
+    for jobs in ("1", "2"):
+        monkeypatch.setenv(workspace.JOBS_VARIABLE, jobs)
+        call = "megc3-loso", ["random_forest_tuned", "lightgbm_tuned"], X, samples, y, CLASSES, splits.loso(samples)
+        found.append(predictions.cross_predict(*call, TINY)[0])
+    pd.testing.assert_frame_equal(*found)
+
+
+@pytest.mark.parametrize("name", [*TUNED, "lightgbm", "flaml"])
+def test_canary_labels_that_mean_nothing_are_recognised_at_chance(name):
+    """Labels drawn anew for every clip: the mean accuracy is within 2 standard errors of 1/K.
+
+    Drawn, not permuted: of a permuted label the training side has one less, and on 54 clips this alone brings every
+    honest model down to about a quarter. Under drawn labels the expected accuracy is 1/K exactly.
+    """
+    X, _, groups, _ = people(clips=(3, 3, 3), persons=6, seed=1)
+    profile = workspace.Profile("tiny", 6, 40, 96, 200, automl_iterations=8, trees=12, seeds=1)
+    null = []
+    for repeat in range(3 if name == "flaml" else 8):
+        y = np.random.default_rng(repeat).choice(CLASSES, len(X))
+        said = np.empty(len(y), object)
+        for number in range(3):  # three folds of two people
+            test = np.isin(groups, np.unique(groups)[2 * number : 2 * number + 2])
+            model = models.build(name, profile, repeat).fit(X[~test], y[~test], groups=groups[~test])
+            said[test] = model.predict(X[test])
+        null.append((said == y).mean())
+    assert abs(np.mean(null) - 1 / 3) < 2 * np.sqrt(2 / 9 / len(y) / len(null))
