@@ -52,7 +52,7 @@ def fit_folds(keys, X, samples, y, profile, store=None, label="folds", settings=
     """Fit and predict each (model name, seed, Fold) of `keys`, processes side by side, one thread each.
 
     Returns a dict a key: `classes` of the fit, `y_pred` and `p` of the fold's test rows, CPU seconds `fit_s` and
-    `predict_s`, `record` of the model, `stored`. WorkbookError names the first sample whose array holds NaN or infinity.
+    `predict_s`, `record` of the model, `stored`. WorkbookError names the first sample with NaN or infinity.
     """
     broken = ~np.isfinite(X).reshape(len(X), -1).all(axis=1)
     if broken.any():
