@@ -35,7 +35,7 @@ def parse(argv=None):
     parser.add_argument("--annotations", default="", metavar="FILE", help="coding sheet, if it lies elsewhere")
     parser.add_argument("--out-dir", default="", metavar="DIR", help="where results go (default: outputs)")
     parser.add_argument("--profile", default="quick", help="tiny (for tests), quick (the default), full (a GPU)")
-    parser.add_argument("--only", default="", metavar="01,04", help="numbers or names of the notebooks to run")
+    parser.add_argument("--only", default=None, metavar="01,04", help="numbers or names of the notebooks to run")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks side by side (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
     parser.add_argument("--force", action="store_true", help="run what is up to date, too, and no stored folds")
@@ -48,14 +48,13 @@ def parse(argv=None):
     return args
 
 
-def find(folder, only=""):
+def find(folder, only=None):
     """Notebooks of a folder in the order of their numbers; `only` picks by number, name or beginning of a name."""
     notebooks = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
     if not notebooks:
         raise WorkbookError("there are no notebooks", file=folder, remedy="get the whole repository")
     picked = set()
-    words = [word.strip().removesuffix(".ipynb") for word in only.split(",")]
-    for word in words if only else ():
+    for word in [] if only is None else [word.strip().removesuffix(".ipynb") for word in only.split(",")]:
         beginning = f"{int(word):02d}_" if word.isdecimal() else word
         matches = [path for path in notebooks if word and path.stem.startswith(beginning)]
         if not matches:

@@ -132,6 +132,32 @@ def test_bad_input_is_refused_by_row_and_shape(name):
             feature.fit(X).transform(np.concatenate([X, X], axis=3 if feature.TAKES == "flow" else 2))
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "problem"),
+    [
+        ("lbp", {"radius": 0}, "radius is 0"),
+        ("lbp", {"points": 0}, "points is 0"),
+        ("lbp", {"points": 3.5}, "points is 3.5"),
+        ("lbp", {"grid": (0, 3)}, "grid rows is 0"),
+        ("lbp", {"grid": 7}, "grid is 7"),
+        ("flow_statistics", {"bins": 0}, "bins is 0"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused_by_name(name, settings, problem):
+    X = np.zeros((2, 40, 40), np.uint8) if name == "lbp" else np.zeros((2, 1, 3, 28, 28), np.float32)
+    with pytest.raises(WorkbookError, match=f"{problem}.*What to do: give"):
+        features.build(name, **settings).fit_transform(X)
+
+
+@pytest.mark.parametrize("name", ["flow_map", "flow_statistics", "flow_lbp", "au_regions"])
+def test_flow_without_a_window_or_of_another_size_is_refused(name):
+    with pytest.raises(WorkbookError, match="the array has the shape"):
+        features.build(name).fit(np.zeros((2, 0, 3, 28, 28), np.float32))
+    fitted = features.build(name).fit(np.zeros((2, 1, 3, 28, 28), np.float32))
+    with pytest.raises(WorkbookError, match=r"in fit they had \(1, 3, 28, 28\)"):
+        fitted.transform(np.zeros((2, 1, 3, 28, 20), np.float32))
+
+
 def test_pictures_that_are_not_bytes_are_refused():
     with pytest.raises(WorkbookError, match="pictures are float64, not uint8"):
         LBP().fit(INPUTS["stills"] / 255)

@@ -353,7 +353,7 @@ def test_no_notebooks_and_broken_notebook(workbook, instant):
 
 @pytest.mark.parametrize(
     ("only", "names"),
-    [("", ["00_a", "01_b", "11_c"]), ("1", ["01_b"]), (" 11 ,00", ["00_a", "11_c"]), ("01_b.ipynb", ["01_b"])],
+    [(None, ["00_a", "01_b", "11_c"]), ("1", ["01_b"]), (" 11 ,00", ["00_a", "11_c"]), ("01_b.ipynb", ["01_b"])],
 )
 def test_only_takes_numbers_and_names(workbook, only, names):
     for name in ("11_c", "00_a", "01_b"):

@@ -108,7 +108,7 @@ def _between(shares):
 def table(point, drawn):
     """One row a model: each measure of `statistics` with its 95 % interval, and `beaten_by`.
 
-    beaten_by: models that are at least as good in UF1, worst recall and fidelity and better in one of them, by the
+    beaten_by: models that are at least as good in accuracy, worst recall and fidelity and better in one of them, by the
     numbers as they stand. Nobody's name there: the model is on the front of best compromises (Pareto).
     """
     rows = []
@@ -119,7 +119,7 @@ def table(point, drawn):
             row |= {name: point[name][model], f"{name}_lo": low, f"{name}_hi": high}
         rows.append(row)
     found = pd.DataFrame(rows)
-    axes = found[["uf1", "worst_recall", "fidelity"]].to_numpy()
+    axes = found[["accuracy", "worst_recall", "fidelity"]].to_numpy()
     beaten = [", ".join(found.model[(axes >= mine).all(axis=1) & (axes > mine).any(axis=1)]) for mine in axes]
     return found.assign(beaten_by=beaten)
 

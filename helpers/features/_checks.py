@@ -42,7 +42,7 @@ def clips(X):
 def flow(X):
     """Flow (n, T, 3, H, W), every number finite."""
     X = _array(X, "flow")
-    if X.ndim != 5 or X.shape[2] != 3:
+    if X.ndim != 5 or X.shape[2] != 3 or 0 in X.shape[1:]:
         _refuse("flow", X.shape)
     return finite(X)
 
@@ -75,9 +75,30 @@ def _array(X, what):
     except ValueError:  # rows that differ in shape
         X = np.empty(len(X), object)
     if X.dtype.kind not in "fiub":
-        problem = f"{what} are not one array of numbers ({X.dtype}, shape {X.shape})"
+        problem = f"what was given as {what} is not one array of numbers ({X.dtype}, shape {X.shape})"
         raise WorkbookError(problem, remedy=f"give {what} {SHAPES[what]}")
     return X
+
+
+def same(shape, known):
+    """A row's shape is that of fit, or WorkbookError."""
+    if tuple(shape) != tuple(known):
+        problem = f"rows have the shape {tuple(shape)}, in fit they had {tuple(known)}"
+        raise WorkbookError(problem, remedy="bring all samples to one size")
+
+
+def whole(name, value, least=1):
+    """An integer setting of a feature, at least `least`; WorkbookError names the setting."""
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise WorkbookError(f"{name} is {value!r}", remedy=f"give a whole number of {least} or more")
+
+
+def grid(value):
+    """A grid of blocks, (rows, columns)."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise WorkbookError(f"grid is {value!r}", remedy="give (rows, columns)")
+    for name, number in zip(("grid rows", "grid columns"), value, strict=True):
+        whole(name, number)
 
 
 def _refuse(what, shape):

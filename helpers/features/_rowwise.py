@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from helpers import workspace
+from helpers.features import _checks
 from helpers.features._checks import CHECKS
-from helpers.workspace import WorkbookError
 
 
 class RowByRow(TransformerMixin, BaseEstimator):
@@ -35,11 +35,8 @@ class RowByRow(TransformerMixin, BaseEstimator):
         """Rows of the shape known from fit -> (n, d) float32."""
         check_is_fitted(self)
         X = CHECKS[self.TAKES](X)
-        shape = self._comparable(X[0].shape)
-        if shape != self.row_shape_:
-            problem = f"rows have the shape {shape}, in fit they had {self.row_shape_}"
-            raise WorkbookError(problem, remedy="bring all samples to one size")
-        return self._transformed(X)
+        _checks.same(self._comparable(X[0].shape), self.row_shape_)
+        return _checks.finite(self._transformed(X))
 
     def get_feature_names_out(self, input_features=None):
         """Names of the d columns, (d,) object."""

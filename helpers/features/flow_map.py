@@ -12,7 +12,7 @@ class FlowMap(TransformerMixin, BaseEstimator):
     centre: subtract each map's median per channel (what is left of the head's rigid motion).
     scale: divide by each map's standard deviation per channel (people and clips differ in amplitude; direction and
     place of the motion are what linear models generalise from). A constant channel becomes zero.
-    Raises WorkbookError for another shape, and for NaN or infinity with the row.
+    Raises WorkbookError for another shape than that of fit, and for NaN or infinity with the row.
     """
 
     TAKES = "flow"
@@ -22,22 +22,21 @@ class FlowMap(TransformerMixin, BaseEstimator):
         self.scale = scale
 
     def fit(self, X, y=None):
-        """Nothing to learn: every map is treated by itself."""
-        self.n_features_in_ = int(np.prod(_checks.flow(X).shape[1:]))
+        """Learn the shape of a row and nothing else: every map is treated by itself."""
+        self.row_shape_ = _checks.flow(X).shape[1:]
+        self.n_features_in_ = int(np.prod(self.row_shape_))
         return self
 
     def transform(self, X):
         """(n, T, 3, H, W) -> (n, T*3*H*W) float32."""
         maps = np.array(_checks.flow(X), dtype=np.float32)
+        _checks.same(maps.shape[1:], self.row_shape_)
         if self.centre:
             maps -= np.median(maps, axis=(-2, -1), keepdims=True)
         if self.scale:
             spread = maps.std(axis=(-2, -1), keepdims=True)
             maps /= np.where(spread > 0, spread, 1)
         return maps.reshape(len(maps), -1)
-
-    def __sklearn_is_fitted__(self):
-        return True
 
 
 FEATURES = {"flow_map": FlowMap}

@@ -9,6 +9,7 @@ and regions are the workbook's boxes.
 import numpy as np
 
 from helpers import workspace
+from helpers.features import _checks
 from helpers.features._boxes import parts
 from helpers.features._rowwise import RowByRow
 
@@ -41,6 +42,7 @@ class FlowStatistics(RowByRow):
         self.scale = scale
 
     def _fits(self, shape):
+        _checks.whole("bins", self.bins)
         workspace.require_known(self.units, UNITS, "unit of flow")
         parts(*shape[-2:], cut=self.halves)
 

@@ -12,8 +12,9 @@ import math
 import cv2
 import numpy as np
 
-from helpers.features import _blocks
+from helpers.features import _blocks, _checks
 from helpers.features._rowwise import RowByRow
+from helpers.workspace import WorkbookError
 
 
 class LBP(RowByRow):
@@ -32,6 +33,10 @@ class LBP(RowByRow):
         self.grid = grid
 
     def _fits(self, shape):
+        _checks.whole("points", self.points, least=2)
+        _checks.grid(self.grid)
+        if not self.radius > 0:
+            raise WorkbookError(f"radius is {self.radius!r}", remedy="give a radius above 0, in pixels")
         _blocks.need_room(*shape[:2], (self._border(),) * 2, self.grid)
 
     def _rows(self, X):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from helpers.features import _blocks
+from helpers.features import _blocks, _checks
 from helpers.features._checks import clips
 from helpers.features._rowwise import RowByRow
 from helpers.workspace import WorkbookError
@@ -49,6 +49,7 @@ class LBPTOP(RowByRow):
         return super().transform(self._long_enough(X))
 
     def _fits(self, shape):
+        _checks.grid(self.grid)
         _blocks.need_room(*shape[1:], self.radii[1::-1], self.grid)
 
     def _comparable(self, shape):

@@ -111,7 +111,7 @@ class Rows(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         """(n, ...) -> (n, d). Raises WorkbookError naming the row that holds NaN or infinity."""
-        return _checks.features(X) if np.ndim(X) == 2 else FlowMap().transform(X)
+        return _checks.features(X) if np.ndim(X) == 2 else FlowMap().fit_transform(X)
 
     def __sklearn_is_fitted__(self):
         return True

@@ -56,9 +56,13 @@ def verdict_on_placebos(placebos, bandwidths):
     """Sentence on false cutoffs and on the choice of the bandwidth. Both tables have a column `learner`."""
     if placebos.empty:
         return "There are too few imbalance ratios for a placebo cutoff."
-    wrong = ((placebos.lo > 0) | (placebos.hi < 0)).sum()
-    text = f"At **{wrong} of {len(placebos)}** placebo cutoffs, where nothing changes, the interval excludes zero"
-    text += f"; the largest false jump is {placebos.effect.iloc[placebos.effect.abs().argmax()]:+.3f}. "
+    wrong, largest = placebos[(placebos.lo > 0) | (placebos.hi < 0)], placebos.loc[placebos.effect.abs().idxmax()]
+    text = f"At **{len(wrong)} of {len(placebos)}** placebo cutoffs, where nothing changes, the interval excludes zero"
+    named = [
+        f"`{r.learner}` at {r.cutoff:.2f}, {r.effect:+.3f} ({r.lo:+.3f} to {r.hi:+.3f})" for r in wrong.itertuples()
+    ]
+    text += f": {'; '.join(named)}" if named else ""
+    text += f". The largest false jump is {largest.effect:+.3f} ({largest.lo:+.3f} to {largest.hi:+.3f}). "
     for learner, rows in bandwidths[bandwidths.design == "discontinuity"].dropna(subset="effect").groupby("learner"):
         low, high = rows.bandwidth.min(), rows.bandwidth.max()
         text += (

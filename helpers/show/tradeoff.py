@@ -79,31 +79,29 @@ def plot_importance(table, boxes):
         axes.set_title(f"{region}\n{box.mean():.0%} of map", loc="center", fontsize=9.5)
         axes.grid(axis="x", alpha=0.3)
     figure.supxlabel("UF1 lost when the region is averaged away, with 95 % interval over people", fontsize=10)
-    first = leading(table).value_counts()
-    most = f"{first.index[0]} for {first.iloc[0]} of {len(names)} models"
-    figure.suptitle(f"{table.task.iloc[0]}: the box that costs most is {most}")
+    told = ", ".join(f"{region} {count}" for region, count in felt(table).items())
+    figure.suptitle(f"{table.task.iloc[0]}: boxes that {len(names)} models surely lose by: {told}")
     return figure
 
 
-def leading(table):
-    """Series {model: the box of faces.REGIONS whose loss is largest} of a table of regions.importance."""
-    single = table[table.region.isin(list(faces.REGIONS))]
-    return single.loc[single.groupby("model").loss.idxmax()].set_index("model").region
+def felt(table):
+    """{box of faces.REGIONS: how many models lose by it with an interval above zero}, of regions.importance."""
+    lost = table[table.lo > 0].groupby("region").size()
+    return {region: int(lost.get(region, 0)) for region in faces.REGIONS}
 
 
-def say_importance(table):
-    """Sentences on the boxes against the rest of the map, and on which box leads, as the table has it."""
+def say_importance(table, boxes):
+    """Sentences on the boxes against the rest of the map, as the table has it. boxes: of regions.boxes."""
     wide = {column: table.pivot(index="model", columns="region", values=column) for column in ("loss", "lo")}
-    names, boxes, rest = list(dict.fromkeys(table.model)), regions.BOXES, regions.ELSEWHERE
-    felt = table[table.region.isin(list(faces.REGIONS)) & (table.lo > 0)].groupby("region").size()
-    named = ", ".join(f"{region} in {felt.get(region, 0)}" for region in faces.REGIONS)
-    more = int((wide["loss"][boxes] > wide["loss"][rest]).sum())
+    names, inside, rest = list(dict.fromkeys(table.model)), regions.BOXES, regions.ELSEWHERE
+    named = ", ".join(f"{region} in {count}" for region, count in felt(table).items())
+    more = int((wide["loss"][inside] > wide["loss"][rest]).sum())
     linear = wide["loss"].loc[names[0]]
     return (
         f"A single box whose loss has an interval above zero: {named} of {len(names)} models. `{names[0]}` loses "
-        f"{linear[boxes]:.3f} UF1 without all boxes, {linear[rest]:.3f} without the rest of the map, and "
-        f"{linear[regions.EVERYTHING]:.3f} without both; the boxes matter more than the rest to {more} of {len(names)} "
-        "models."
+        f"{linear[inside]:.3f} UF1 without all boxes, {linear[rest]:.3f} without the rest of the map, and "
+        f"{linear[regions.EVERYTHING]:.3f} without both; the boxes, {boxes[regions.BOXES].mean():.0%} of the map, "
+        f"matter more than the rest to {more} of {len(names)} models."
     )
 
 
@@ -131,7 +129,7 @@ def plot_tradeoff(table, task):
             axes.scatter(rows[measure][top], top, s=170, facecolors="none", edgecolors="black", zorder=4)
     everywhere = sorted(set.intersection(*leaders))
     told = f"{everywhere[0]} is" if everywhere else "no learner is"
-    figure.suptitle(f"{task}: {told} highest in accuracy, worst recall and fidelity at once (circles)")
+    figure.suptitle(f"{task}: {told} highest or tied in accuracy, worst recall and fidelity (circles: the highest)")
     return figure
 
 
@@ -157,7 +155,7 @@ def plot_poster(table, task, names):
 
 
 def say_front(table, predictions):
-    """Is there anything to trade? Who is passed by no other learner in UF1, worst recall and fidelity together.
+    """Is there anything to trade? Who is passed by no other learner in accuracy, worst recall and fidelity together.
 
     table: of tradeoff.table; predictions: of the same task, for the classes that count.
     """
@@ -169,12 +167,12 @@ def say_front(table, predictions):
     left = f" Too few people show {', '.join(rare)} to count for the worst recall." if rare else ""
     if len(front) == 1:
         return (
-            f"**{task}**: by the numbers as they stand nothing has to be traded, no other learner passes {listed} in "
-            f"any of UF1, worst recall and fidelity.{left}"
+            f"**{task}**: by the numbers as they stand nothing has to be traded: {listed} is at least as good as every "
+            f"other learner in accuracy, worst recall and fidelity alike.{left}"
         )
     return (
-        f"**{task}**: by the numbers as they stand {len(front)} of {len(learned)} learners are matched or passed in "
-        f"everything (UF1, worst recall, fidelity) by no other: {listed}.{left}"
+        f"**{task}**: by the numbers as they stand {len(front)} of {len(learned)} learners are worth a thought, as no "
+        f"other is at least as good in accuracy, worst recall and fidelity alike: {listed}.{left}"
     )
 
 
