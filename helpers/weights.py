@@ -19,10 +19,15 @@ class Unavailable(WorkbookError):
     """Weights that are neither on disk nor to be had from the network."""
 
 
+class WrongHash(Unavailable):
+    """Weights that came from the network with another hash than theirs, and were not kept."""
+
+
 def file(name, address, checksum):
     """Path of a model file: `name` in the models folder if its SHA-256 is `checksum`, else fetched from `address`.
 
-    Raises WorkbookError when a file of that name has another checksum, Unavailable when it can't be fetched.
+    Raises WorkbookError when a file of that name has another checksum, Unavailable when it can't be fetched (WrongHash
+    when what came is another file).
     """
     import pooch
 
@@ -108,4 +113,4 @@ def _unavailable(name, address, error):
     another = isinstance(error, (RuntimeError, ValueError))  # that is how torch and pooch say it
     reason = "what came has another hash" if another else type(error).__name__
     problem = f"the weights {name} are not on this machine and could not be fetched ({reason})"
-    return Unavailable(problem, remedy=f"save {address} as {workspace.models_dir() / name}")
+    return (WrongHash if another else Unavailable)(problem, remedy=f"save {address} as {workspace.models_dir() / name}")

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.evaluation import baselines, changes
+from helpers.evaluation import baselines, changes, compare
 from helpers.evaluation.baselines import Part
+from helpers.evaluation.splits import Fold
 from helpers.features import embedding
 from helpers.models import imbalance
+from helpers.show import baseline_verdicts
 
 CLASSES = ("fear", "happiness", "contempt")
 
@@ -42,6 +44,48 @@ def test_one_change_at_a_time_is_found_where_it_is_and_nowhere_else(monkeypatch)
     assert rows.recall["lbp:svm+none", "fear"] == 0 and rows.recall["lbp:svm+smote", "fear"] == 1
 
 
+def test_few_people_and_their_one_class_are_not_tested(monkeypatch):
+    """Fear is shown by 4 people: SMOTE finds it, and of fear nothing is tested, but macro-F1 is."""
+    table, part = toy()
+    monkeypatch.setattr(changes, "train_counts", lambda part: {"fear": 4, "happiness": 36})
+    few = part.y.copy()
+    few[16:] = "happiness"
+    table["y_true"] = np.tile(few, 4)
+    table.loc[table.index[:80:9], "y_pred"] = "fear"  # else no draw differs from another
+    found = changes.claim(changes.resampled(table, "t", 200), part).set_index("outcome")
+    assert found.p[["recall of fear", "F1 of fear"]].isna().all() and found.p[["macro-F1", "accuracy"]].notna().any()
+
+
+def test_the_claim_is_corrected_for_its_own_tests_only(monkeypatch):
+    table, part = toy()
+    monkeypatch.setattr(changes, "train_counts", lambda part: {"fear": 10, "happiness": 30})
+    table.loc[table.index[:80:7], "y_pred"] = "happiness"
+    table.loc[table.index[80::11], "y_pred"] = "fear"
+    found = changes.claim(changes.resampled(table, "t", 200), part)
+    mine = found[found.tested]
+    assert set(mine.change) == {"SMOTE"} and set(mine.outcome) == {"recall of fear", "F1 of fear"}
+    assert mine.p_holm.to_numpy() == pytest.approx(compare.holm(mine.p), nan_ok=True)
+    rest = found[~found.tested]
+    assert (rest.p_holm >= rest.p)[rest.p.notna()].all() and len(rest) == 14
+    said = baseline_verdicts.verdict_on_claim(found, "toy")
+    assert f"corrected for these {mine.p.count()}: the claim's own" in said
+    assert "None of it can be tested" in baseline_verdicts.verdict_on_claim(found.assign(p_holm=np.nan), "toy")
+    assert "cannot be asked" in baseline_verdicts.verdict_on_claim(rest, "toy")
+
+
+def test_unseen_classes_are_counted_among_what_is_predicted():
+    _, part = toy()
+    part = part._replace(folds=[Fold("test", np.arange(30, 40), np.arange(30))])
+    assert "`fear` (8 scored)" in baseline_verdicts.verdict_on_unseen(part, {"fear": 1.0})
+
+
+def test_stills_that_are_left_out_bear_the_names_of_those_that_stay(demo, tiny, monkeypatch):
+    monkeypatch.setattr(embedding, "available", lambda name: (False, "not asked"))
+    part = baselines.stills(demo, tiny, 0)
+    first = {name.split("/")[0] for name in [*part.samples.sample_id, *part.left_out.sample_id]}
+    assert first == {"demo stills"} and len(part.left_out)
+
+
 def test_a_class_that_training_never_saw_is_neither_minority_nor_majority():
     counts = np.array([[2.0, 0, 0], [0, 5, 0], [0, 3, 0]])
     found = changes.measured(counts, ["fear", "happiness", "contempt"], {"fear": 3, "happiness": 9})
@@ -66,7 +110,14 @@ def test_every_feature_meets_every_combination_and_shrinks_alike():
 
 
 def test_weights_that_cannot_be_had_are_a_row_that_says_so(monkeypatch):
-    keys = {"parameters": 1, "width": 2, "milliseconds": 3.0, "weights": "w", "reason": "weights not reachable"}
+    keys = {
+        "parameters": 1,
+        "width": 2,
+        "milliseconds": 3.0,
+        "device": "d",
+        "weights": "w",
+        "reason": "weights not reachable",
+    }
     monkeypatch.setattr(embedding, "cost", lambda name: keys | {"name": name})
     table = changes.backbones(None, pd.DataFrame({"model": []})).set_index("name")
     assert table.result["resnet18"] == "unavailable: weights not reachable" and table.uf1.isna().all()

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from helpers.evaluation import compare
+from helpers.show import comparison
 from helpers.workspace import WorkbookError
 
 CLASSES = ("negative", "positive")
@@ -29,6 +30,22 @@ def test_holm_by_hand():
     """0.01 x 4, 0.02 x 3, 0.03 x 2 and 0.04 x 1, none below the one before it, none above 1."""
     assert compare.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert compare.holm([0.6, 0.7]) == pytest.approx([1, 1]) and len(compare.holm([])) == 0
+
+
+def test_where_nothing_can_be_tested_there_is_no_p_value():
+    """Twins differ by nothing: 1. One person's gain is alike in all draws, and an undefined one is undefined: nan."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 200)
+    drawn = {"b": noise, "twin": noise, "one person": noise + 0.3, "undefined": noise * np.nan, "a": noise[::-1] + 0.3}
+    point = {"b": 0.0, "twin": 0.0, "one person": 0.3, "undefined": np.nan, "a": 0.3}
+    table = compare.contrasts(point, drawn, [(name, "b") for name in drawn if name != "b"], 20).set_index("model")
+    assert table.p["twin"] == 1 and table.p[["one person", "undefined"]].isna().all() and 0 < table.p["a"] < 0.1
+    assert table.loc[["one person", "undefined"], ["lo", "hi", "all_lo", "all_hi", "p_holm"]].isna().all(axis=None)
+    assert set(table.verdict[["twin", "one person", "undefined"]]) == {"tie"} and np.isfinite(table.all_lo["a"])
+    assert table.p_holm["a"] == pytest.approx(2 * table.p["a"]), "what is not tested is not counted"
+    assert np.isnan(compare.two_sided(0.3, 0.1, 1)), "one person has no error"
+    assert compare.holm([np.nan, np.nan]).tolist() == pytest.approx([np.nan, np.nan], nan_ok=True)
+    said = comparison.say_pairs(table.loc[["undefined"]].reset_index().assign(task="t", metric="uf1"), "pairs")
+    assert "can be tested" in said
 
 
 def test_pairs_name_every_pair_once_and_agree_with_gains():

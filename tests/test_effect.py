@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 
 from helpers import workspace
-from helpers.evaluation import compare, discontinuity, effect, splits
+from helpers.evaluation import compare, discontinuity, effect, scores, splits
 from helpers.show import discontinuity as rule
 from helpers.show import effect as show
 from helpers.workspace import NotApplicable, WorkbookError
 
 TINY = workspace.profile("tiny")
-RARE = np.array([False, True])
 
 
 def samples_of(subjects):
@@ -157,8 +156,8 @@ def test_an_effect_above_the_cutoff_only_is_found_there_only():
 def test_equal_predictions_have_no_effect_and_p_one():
     runs = invented()
     same = effect.counts(runs[runs.treatment == "none"])
-    rows = effect.difference(same, same, RARE, 100)
-    assert all((row["effect"], row["lo"], row["hi"], row["p"]) == (0, 0, 0, 1) for row in rows)
+    rows = effect.differences({"a": same, "b": same}, [("a", "b")], *effect.TWO, 100)
+    assert (rows[["effect", "lo", "hi", "p"]] == [0, 0, 0, 1]).all(axis=None) and len(rows) == 3
 
 
 def test_holm_is_the_textbook():
@@ -166,9 +165,8 @@ def test_holm_is_the_textbook():
     assert compare.holm([0.9, 0.8]).tolist() == [1, 1]
 
 
-def test_effects_as_the_classes_come_use_the_classes_below_an_even_share():
+def as_they_come(truth):
     rows = []
-    truth = ["a"] * 12 + ["b"] * 4 + ["c"] * 2
     for model, hits in (("svm+none", "a"), ("svm+smote", "b"), ("majority", "a")):
         for k, label in enumerate(truth):
             p = {f"p_{name}": float(name == hits) for name in "abc"}
@@ -181,9 +179,22 @@ def test_effects_as_the_classes_come_use_the_classes_below_an_even_share():
                 "seed": 0,
             }
             rows.append(given | {"fold": "f", "y_true": label, "y_pred": hits} | p)
-    table = effect.as_they_come(pd.DataFrame(rows), "t", 50).set_index("outcome")
+    return effect.as_they_come(pd.DataFrame(rows), "t", 50)
+
+
+def test_effects_as_the_classes_come_use_the_classes_below_an_even_share():
+    table = as_they_come(["a"] * 12 + ["b"] * 4 + ["c"] * 2).set_index("outcome")
     assert table.effect["minority recall"] == 0.5 and table.effect["majority recall"] == -1
     assert set(table.treatment) == {"smote"} and "p_holm" in table
+
+
+def test_even_classes_have_no_minority_and_an_absent_class_is_none():
+    table = as_they_come(["a", "b", "c"] * 4)
+    recall = table[table.outcome == "minority recall"]
+    assert recall[["effect", "p", "p_holm"]].isna().all(axis=None) and "no minority recall" in show.verdict(table)
+    rare, common = scores.rarity([5, 3, 0])
+    assert rare.tolist() == [False, True, False] and common.tolist() == [True, False, False]
+    assert not scores.rarity([3, 3, 0])[0].any()
 
 
 # ------------------------------------------------------------------------------------------------ the discontinuity
@@ -244,6 +255,8 @@ def test_too_few_ratios_or_nothing_that_varies_end_without_a_number_too_many():
     rows = discontinuity.measured(runs.assign(minority_right=0), "svm", "smote")
     flat = discontinuity.jump(discontinuity.under_rule(rows, 0.7), 0.7, 0.2)
     assert abs(flat["effect"]) < 1e-9 and flat["p"] == 1 and discontinuity.both_arms(rows, 0.7, 0.2)["p"] == 1
+    alike = discontinuity.both_arms(rows.assign(treated=0.5), 0.7, 0.2)
+    assert alike["effect"] == pytest.approx(0.5) and np.isnan(alike["p"]), "nobody differs from anybody"
 
 
 # ------------------------------------------------------------------------------------------------ sentences

@@ -18,7 +18,7 @@ from helpers.features import _networks, _remembered, embedding, hub
 from helpers.features.embedding import Embedding, embed
 from helpers.features.hub import HubEmbedding
 from helpers.show import baseline_verdicts
-from helpers.weights import Unavailable
+from helpers.weights import Unavailable, WrongHash
 from helpers.workspace import WorkbookError
 
 SMALL = ImageClassification(crop_size=32, resize_size=36)  # what ImageNet's preparation is, on a small scale
@@ -92,11 +92,13 @@ def test_weights_in_torchs_own_cache_are_found(machine):
     assert weights.file_of_torchvision(entry) == cache / name
 
 
-def test_weights_with_the_wrong_hash_are_not_used(machine):
+def test_weights_with_the_wrong_hash_are_not_used(machine, monkeypatch):
     entry = entry_of({"a": torch.ones(1)}, machine / "release", beginning="0123abcd")
-    with pytest.raises(Unavailable, match="small-0123abcd.pth .*what came has another hash"):
+    with pytest.raises(WrongHash, match="small-0123abcd.pth .*what came has another hash"):
         weights.of_torchvision(entry)
     assert not list(workspace.models_dir().iterdir()), "nothing of it stays"
+    monkeypatch.setattr(embedding, "_entry", lambda name: entry)
+    assert embedding.available("resnet18") == (False, "what came has another hash")
     name = entry.url.rsplit("/", 1)[1]
     (machine / "release" / name).rename(workspace.models_dir() / name)
     with pytest.raises(
@@ -339,7 +341,7 @@ def test_weights_of_our_own_give_rows_and_the_others_say_why_there_are_none(trai
     described = baselines.described(part).set_index("feature").weights
     assert described["resnet18"].startswith("torchvision Small.IMAGENET1K_V1")
     assert described["vgg16"] == "unavailable: weights not reachable"
-    keys = {"parameters": 1, "width": 2, "milliseconds": 3.0, "weights": "w"}  # what is timed elsewhere
+    keys = {"parameters": 1, "width": 2, "milliseconds": 3.0, "device": "d", "weights": "w"}  # what is timed elsewhere
     cost = {name: keys | {"name": name, "reason": embedding.available(name)[1]} for name in embedding.ARCHITECTURES}
     monkeypatch.setattr(embedding, "cost", cost.get)
     table = changes.backbones(part, scores.score(found, 20)).set_index("name")

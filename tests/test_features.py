@@ -193,6 +193,16 @@ def test_lbp_ignores_brightness_and_contrast():
     assert not np.allclose(LBP().fit_transform(gray), LBP().fit_transform(100 - gray))
 
 
+def test_flow_lbp_magnifies_no_rounding():
+    flat = np.full((2, 1, 3, 28, 28), np.float32(0.3))
+    rounded = flat + RNG.normal(size=flat.shape).astype(np.float32) * np.float32(1e-7)
+    found = FlowLBP().fit_transform(np.concatenate([flat, 1e4 * rounded, rounded, 0 * flat]))
+    assert (found == found[0]).all()
+    assert not np.allclose(FlowLBP().fit_transform(flat + 1e4 * (rounded - flat)), found[:2]), (
+        "a little motion is motion"
+    )
+
+
 def test_lbp_of_one_colour_is_the_same_for_every_colour():
     flat = np.repeat(np.arange(256, dtype=np.uint8), 400).reshape(256, 20, 20)
     found = LBP(grid=(2, 2)).fit_transform(flat)

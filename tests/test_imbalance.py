@@ -303,19 +303,24 @@ def test_the_classic_leak_scores_high_on_noise_and_ours_does_not():
 
 
 @pytest.mark.parametrize("name", [f"svm+pca+{what}" for what in imbalance.TREATMENTS if what != "focal"])
-def test_a_spoiled_held_out_person_changes_nothing_that_was_fitted(name):
+def test_a_spoiled_held_out_person_changes_nothing_that_was_fitted(name, monkeypatch):
     X, y, groups = noise()
-    samples = pd.DataFrame(
-        {"sample_id": [f"{who}/{k}" for k, who in enumerate(groups)], "dataset": "d", "subject": groups}
-    )
-    fold, other = splits.loso(samples)[:1], groups != "p0"
-    found = []
-    for arrays in (X, np.where((groups == "p0")[:, None], 1e6, X)):
-        model = models.build(name, TINY, 0)
-        model.fit(arrays[fold[0].train], y[fold[0].train], groups=groups[fold[0].train])
-        found.append((model[1].mean_, model[2].pca_.components_, model[-1].temperature_, model.predict_proba(X[other])))
-    for first, second in zip(*found, strict=True):
-        assert np.array_equal(first, second)
+    ids = [f"{who}/{k}" for k, who in enumerate(groups)]
+    samples = pd.DataFrame({"sample_id": ids, "dataset": "d", "subject": groups})
+    fold, spoiled, build, kept = splits.loso(samples)[0], groups == "p0", models.build, []
+    assert set(groups[fold.test]) == {"p0"}
+    monkeypatch.setenv(workspace.JOBS_VARIABLE, "1")  # in this process, so that the fitted models can be kept
+    monkeypatch.setattr(models, "build", lambda *given, **settings: kept.append(build(*given, **settings)) or kept[-1])
+
+    def fitted(fold):
+        """Scaler, components and what the last step recorded, with the person as they are and spoiled."""
+        for arrays, truth in ((X, y), (np.where(spoiled[:, None], 1e6, X), np.where(spoiled, "others", y))):
+            predictions.fit_folds([(name, 0, fold)], arrays, samples, truth, TINY)
+            yield kept[-1][1].mean_, kept[-1][2].pca_.components_, np.array(json.dumps(kept[-1][-1].record_))
+
+    assert all(np.array_equal(*pair) for pair in zip(*fitted(fold), strict=True))
+    leaky = splits.Fold(fold.name, np.arange(len(y)), fold.test)
+    assert not any(np.array_equal(*pair) for pair in zip(*fitted(leaky), strict=True)), "a leak would be seen"
 
 
 def test_inner_folds_hold_real_rows_only_and_resample_their_own_training_part(monkeypatch):
@@ -347,17 +352,17 @@ def test_a_sampler_as_a_step_of_its_own_is_refused():
         models.GroupedPipeline([("smote", SMOTE()), ("classifier", SVC())]).fit(X, y)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [*NAMES, *(f"{who}+pca+{what}" for who in imbalance.LEARNERS for what in ("none", "smote"))]
+)
 def test_canary_labels_permuted_across_people_give_chance(name):
     X, y, groups, _ = people(n=60, d=5)
     null = []
     for seed in range(20):
         shuffled, found = np.random.default_rng(seed).permutation(y), np.empty(len(y), object)
         for train, test in StratifiedGroupKFold(3).split(X, shuffled, groups):
-            front, last = models.build(name, TINY, seed)[:-1], models.build(name, TINY, seed)[-1]
-            last = getattr(last, "estimator", last)  # calibration never changes the class and takes most of the time
-            last.fit(front.fit_transform(X[train]), shuffled[train])
-            found[test] = last.predict(front.transform(X[test]))
+            model = models.build(name, TINY, seed).fit(X[train], shuffled[train], groups=groups[train])
+            found[test] = model.predict(X[test])
         null.append(uar(shuffled, found))
     assert abs(np.mean(null) - 1 / 3) < 2 * np.std(null, ddof=1) / np.sqrt(len(null)) + 0.01
 

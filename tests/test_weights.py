@@ -14,7 +14,7 @@ from torchvision.models._api import Weights, WeightsEnum
 
 from helpers import weights, workspace
 from helpers.motion import flow, methods
-from helpers.weights import Unavailable
+from helpers.weights import Unavailable, WrongHash
 from helpers.workspace import WorkbookError
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody answers
@@ -103,7 +103,7 @@ def test_what_is_not_here_is_fetched_once_and_checked(models, server):
 def test_what_comes_with_another_checksum_is_not_kept(models, server):
     address, served = server
     (served / "net.onnx").write_bytes(b"something else")
-    with pytest.raises(Unavailable, match=r"net\.onnx.*could not be fetched.*What to do"):
+    with pytest.raises(WrongHash, match=r"net\.onnx.*could not be fetched.*What to do"):
         weights.file("net.onnx", f"{address}/net.onnx", checksum(b"a network"))
     assert not list(models.glob("*net*"))
 

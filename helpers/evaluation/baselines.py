@@ -70,8 +70,12 @@ def stills(samples, profile, seed):
     if not own and not (samples.attrs["synthetic"] and folder.is_dir()):
         raise NotApplicable("this dataset has no stills with labels of their own")
     table = samples if own else kaggle.read(folder)[0].sort_values("sample_id", ignore_index=True)
-    y, left_out = labels.targets(table, "kaggle8"), table[table.split == kaggle.DUPLICATE]
-    left_out = left_out[["sample_id", "emotion"]].assign(reason="near-duplicate of a train still")
+    y = labels.targets(table, "kaggle8")
+    if not own:  # read by the Kaggle reader, and none of Kaggle's
+        for column in ("sample_id", "subject", "dataset"):
+            table[column] = table[column].str.replace("kaggle", "demo stills", n=1)
+    left_out = table.loc[table.split == kaggle.DUPLICATE, ["sample_id", "emotion"]]
+    left_out = left_out.assign(reason="near-duplicate of a train still")
     counts = pd.crosstab(y.rename("class"), table.split.rename(None))
     kept = drawn(table.split, y, CAP[profile.name], seed)
     notes = (
@@ -80,9 +84,6 @@ def stills(samples, profile, seed):
     )
     table, y = table.iloc[kept].reset_index(drop=True), y.to_numpy()[kept].astype(str)
     label = "stills" if own else "demo stills (synthetic)"
-    if not own:  # read by the Kaggle reader, and none of Kaggle's
-        for column in ("sample_id", "subject", "dataset"):
-            table[column] = table[column].str.replace("kaggle", "demo stills", n=1)
     with_weights = [name for name in embedding.ARCHITECTURES if embedding.available(name)[0]]
     missing = {name: embedding.available(name)[1] for name in embedding.ARCHITECTURES if name not in with_weights}
     pictures = _pictures(table.path)

@@ -10,6 +10,7 @@ from helpers.evaluation.predictions import check
 from helpers.evaluation.scores import interval, metrics, person_counts, resample_people
 
 ALPHA = 0.05  # of all comparisons of one table together
+NOTHING = 1e-9  # a difference of scores below it is rounding
 
 
 def gains(predictions, task, reference, resamples=2000, seed=0):
@@ -60,23 +61,48 @@ def contrasts(point, drawn, wanted, people):
     number. Columns model, other, gain = value of model - value of other; lo, hi: 95 % percentile interval of this pair
     alone; all_lo, all_hi: intervals that hold for all pairs together, gain -/+ c standard errors with c from the
     largest |deviation| of all pairs in each resampling (Romano & Wolf 2005, doi:10.1198/016214504000000539); p:
-    two-sided, Student's t with people - 1 degrees of freedom and the resampling's standard error; p_holm: corrected
-    for the number of pairs; verdict: "better" or "worse" where p_holm < 0.05, else "tie".
+    of `two_sided`, with the resampling's standard error; p_holm: corrected for the number of pairs; verdict: "better"
+    or "worse" where p_holm < 0.05, else "tie". Where p is nan the intervals are too: all of them would be one point.
     """
     gain = np.array([point[model] - point[other] for model, other in wanted])
     spread = np.array([drawn[model] - drawn[other] for model, other in wanted])
     error = spread.std(axis=1, ddof=1)
-    moves = error > 1e-12  # two models that never differ: no error, and no difference either
-    safe = np.where(moves, error, 1)
-    p = np.where(moves, 2 * stats.t.sf(np.abs(gain) / safe, people - 1), (np.abs(gain) < 1e-12).astype(float))
-    largest = (np.abs(spread - spread.mean(axis=1, keepdims=True)) / safe[:, None]).max(axis=0)
+    p, moves = two_sided(gain, error, people), error > NOTHING
+    scale = np.where(moves, error, np.inf)  # what does not move is no deviation of anything
+    largest = np.nan_to_num(np.abs(spread - spread.mean(axis=1, keepdims=True)) / scale[:, None]).max(axis=0)
     reach = np.quantile(largest, 1 - ALPHA) * error
-    low, high = np.quantile(spread, [ALPHA / 2, 1 - ALPHA / 2], axis=1)
+    ends = *np.quantile(spread, [ALPHA / 2, 1 - ALPHA / 2], axis=1), gain - reach, gain + reach
+    low, high, all_low, all_high = np.where(np.isnan(p), np.nan, ends)
     table = pd.DataFrame(wanted, columns=["model", "other"]).assign(
-        gain=gain, lo=low, hi=high, all_lo=gain - reach, all_hi=gain + reach, p=p, p_holm=holm(p)
+        gain=gain, lo=low, hi=high, all_lo=all_low, all_hi=all_high, p=p, p_holm=holm(p)
     )
     sign = np.where(table.gain > 0, "better", "worse")
     return table.assign(verdict=np.where(table.p_holm < ALPHA, sign, "tie"))
+
+
+def by_outcome(asked, point, drawn, wanted, people):
+    """`contrasts` of the outcomes `asked`, averaged over seeds: model, other, gain, lo, hi, p, outcome.
+
+    point, drawn: {model: {outcome: (S,) and (B, S)}}. Not corrected: only the caller knows what else is looked at.
+    """
+    tables = []
+    for outcome in asked:
+        ends = {model: values[outcome].mean() for model, values in point.items()}
+        spread = {model: values[outcome].mean(axis=1) for model, values in drawn.items()}
+        rows = contrasts(ends, spread, wanted, people)[["model", "other", "gain", "lo", "hi", "p"]]
+        tables.append(rows.assign(outcome=outcome))
+    return pd.concat(tables, ignore_index=True)
+
+
+def two_sided(gain, error, people):
+    """p-values of differences `gain` with standard errors `error`: Student's t with people - 1 degrees of freedom.
+
+    1 where neither moves: two models that never differ. nan where nothing can be said: the difference is undefined, or
+    it is the same in every resampling, as when a single person shows what it is about.
+    """
+    gain, error = np.abs(gain), np.asarray(error)
+    p = 2 * stats.t.sf(gain / np.where(error > NOTHING, error, np.nan), people - 1)
+    return np.where((gain <= NOTHING) & (error <= NOTHING), 1.0, p)
 
 
 def ties(table, order):
@@ -98,19 +124,31 @@ def ties(table, order):
 
 
 def holm(p):
-    """p-values (m,) corrected for being m (Holm 1979, jstor.org/stable/4615733): those below .05 hold together."""
+    """p-values (m,) corrected for being m (Holm 1979, jstor.org/stable/4615733): those below .05 hold together.
+
+    nan, where nothing could be tested, stays nan and does not count among the m.
+    """
     from statsmodels.stats.multitest import multipletests  # not at module level: it takes a second to import
 
-    return multipletests(np.asarray(p, float), method="holm")[1] if len(p) else np.empty(0)
+    corrected = np.array(p, float)
+    known = np.isfinite(corrected)
+    if known.any():
+        corrected[known] = multipletests(corrected[known], method="holm")[1]
+    return corrected
 
 
 def mean_over_people(values, subjects, resamples, seed):
-    """Mean of one number a clip with its 95 % interval over people: (mean, low, high).
+    """Mean of one number a clip with its 95 % interval over people: (mean, low, high). Arguments as of `drawn_mean`."""
+    mean, drawn = drawn_mean(values, subjects, resamples, seed)
+    return mean, *interval(drawn)
+
+
+def drawn_mean(values, subjects, resamples, seed):
+    """Mean of one number a clip, and the same of resampled people: (mean, (B,)).
 
     values: (n,) float; subjects: (n,) whose clip it is. People are drawn with replacement, with all their clips.
     """
     people = pd.DataFrame({"value": np.asarray(values, float), "who": np.asarray(subjects)}).groupby("who").value
     sums, counts = people.sum().to_numpy(), people.count().to_numpy()
     drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
-    low, high = interval((drawn @ sums) / (drawn @ counts))
-    return sums.sum() / counts.sum(), low, high
+    return sums.sum() / counts.sum(), (drawn @ sums) / (drawn @ counts)

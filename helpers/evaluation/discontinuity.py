@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.regression.linear_model import WLS
 
+from helpers.evaluation import compare
 from helpers.evaluation.scores import LEVEL
 
 BANDWIDTHS = (0.1, 0.15, 0.2, 0.25, 0.3)
@@ -82,10 +83,8 @@ def _line(near, design, x, bandwidth, column):
     )
     effect, clusters = float(fit.params[0]), people.max() + 1
     error = np.sqrt(max(fit.cov_params()[0, 0], 0))  # where nobody's outcome varies, rounding can end below 0
-    if error < 1e-9:
-        return {"effect": effect, "lo": effect, "hi": effect, "p": float(abs(effect) < 1e-9)}
-    reach = stats.t.ppf((1 + LEVEL) / 2, clusters - 1) * error
-    p = 2 * stats.t.sf(abs(effect) / error, clusters - 1)
+    p = float(compare.two_sided(effect, error, clusters))
+    reach = stats.t.ppf((1 + LEVEL) / 2, clusters - 1) * error if np.isfinite(p) else np.nan
     return {"effect": effect, "lo": effect - reach, "hi": effect + reach, "p": p}
 
 

@@ -10,17 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from helpers import storage
-from helpers.evaluation import predictions, splits
-from helpers.evaluation.compare import holm
-from helpers.evaluation.scores import interval, metrics, person_counts, resample_people
+from helpers.evaluation import compare, predictions, splits
+from helpers.evaluation.scores import OUTCOMES, interval, metrics, outcomes, person_counts, rarity, resample_people
 from helpers.models.imbalance import names
 from helpers.workspace import NotApplicable
 
 RATIOS = (0, 0.25, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)  # close together near the rule
-OUTCOMES = ("macro-F1", "minority recall", "majority recall")
+TWO = np.array([False, True]), np.array([True, False])  # of two classes: the rare one and the common one
 FEWEST = 3  # clips of the rarer class that a balanced training set needs: below, there is nothing to make rarer
 CELL = ["imbalance", "repeat"]
 
@@ -134,34 +132,18 @@ def counts(runs):
     return found
 
 
-def outcomes(confusions, rare):
-    """{outcome: (...)} of confusion counts (..., K, K). rare: (K,) bool, the minority classes; recalls are means."""
-    found = metrics(confusions)
-    recall = found["recall"]
-    values = found["uf1"], recall[..., rare].mean(-1), recall[..., ~rare].mean(-1)
-    return dict(zip(OUTCOMES, values, strict=True))
+def differences(found, wanted, rare, common, resamples=2000, seed=0):
+    """Effects of models over others: rows of model, other, outcome, effect, lo, hi, p (see `compare.contrasts`).
 
-
-def difference(treated, reference, rare, resamples=2000, seed=0):
-    """Effects of one model over another: rows of outcome, effect, lo, hi, p.
-
-    treated, reference: (P, S, K, K) counts of the same people. The effect is the difference of the scores, averaged
-    over S. Interval: 95 % of differences over resampled people, the same ones for both. p: two-sided, from Student's t
-    with P - 1 degrees of freedom and the standard error of the resampling. No difference in anybody has p = 1.
+    found: {model: (P, S, K, K)} counts of the same people; scores are averaged over S. wanted: [(model, other)]; rare,
+    common: (K,) bool, minority and majority classes.
     """
-    point, drawn = (
-        [outcomes(f(some), rare) for some in (treated, reference)]
-        for f in (lambda some: some.sum(axis=0), lambda some: resample_people(some, resamples, seed))
-    )
-    rows = []
-    for name in OUTCOMES:
-        effect = point[0][name].mean() - point[1][name].mean()
-        spread = drawn[0][name].mean(axis=1) - drawn[1][name].mean(axis=1)
-        error = spread.std(ddof=1)
-        p = 2 * stats.t.sf(abs(effect) / error, len(treated) - 1) if error > 0 else float(effect == 0)
-        low, high = interval(spread)
-        rows.append({"outcome": name, "effect": effect, "lo": low, "hi": high, "p": p})
-    return rows
+    point = {name: outcomes(metrics(some.sum(axis=0)), rare, common) for name, some in found.items()}
+    drawn = {
+        name: outcomes(metrics(resample_people(some, resamples, seed)), rare, common) for name, some in found.items()
+    }
+    people = len(next(iter(found.values())))
+    return compare.by_outcome(OUTCOMES, point, drawn, wanted, people).rename(columns={"gain": "effect"})
 
 
 def effects(runs, by, reference="none", treatments=None, resamples=2000, seed=0):
@@ -170,16 +152,16 @@ def effects(runs, by, reference="none", treatments=None, resamples=2000, seed=0)
     treatments: only these. Returns learner, treatment, `by`, outcome, effect, lo, hi, p, and p_holm: p corrected for
     all rows of the table, because all of them are looked at.
     """
-    rows, rare = [], np.array([False, True])
+    tables = []
+    if treatments is not None:
+        runs = runs[runs.treatment.isin([*treatments, reference])]
     for (learner, value), part in runs.groupby(["learner", by], sort=False):
-        base = counts(part[part.treatment == reference])
-        for treatment in [name for name in part.treatment.unique() if name != reference]:
-            if treatments is None or treatment in treatments:
-                given = {"learner": learner, "treatment": treatment, "over": reference, by: value}
-                found = difference(counts(part[part.treatment == treatment]), base, rare, resamples, seed)
-                rows += [given | row for row in found]
-    table = pd.DataFrame(rows)
-    return table.assign(p_holm=holm(table.p))
+        found = {name: counts(some) for name, some in part.groupby("treatment", sort=False)}
+        wanted = [(name, reference) for name in found if name != reference]
+        tables.append(differences(found, wanted, *TWO, resamples, seed).assign(learner=learner, **{by: value}))
+    table = pd.concat(tables, ignore_index=True).rename(columns={"model": "treatment", "other": "over"})
+    table = table[["learner", "treatment", "over", by, "outcome", "effect", "lo", "hi", "p"]]
+    return table.assign(p_holm=compare.holm(table.p))
 
 
 def sides(runs, cutoff):
@@ -192,8 +174,7 @@ def levels(runs, resamples=2000, seed=0):
     rows = []
     for (learner, treatment, imbalance), part in runs.groupby(["learner", "treatment", "imbalance"]):
         some = counts(part)
-        rare = np.array([False, True])
-        point, drawn = outcomes(some.sum(axis=0), rare), outcomes(resample_people(some, resamples, seed), rare)
+        point, drawn = (outcomes(metrics(n), *TWO) for n in (some.sum(axis=0), resample_people(some, resamples, seed)))
         for name in OUTCOMES:
             low, high = interval(drawn[name].mean(axis=1))
             given = {"learner": learner, "treatment": treatment, "imbalance": imbalance, "outcome": name}
@@ -204,17 +185,16 @@ def levels(runs, resamples=2000, seed=0):
 def as_they_come(table, task, resamples=2000, seed=0):
     """Effects over `none` of a predictions table whose models are classifier+treatment, the classes uneven as found.
 
-    Minority classes are those with fewer clips than an even share n / K. Columns as of `effects`, without `by`.
+    Minority classes are those of `scores.rarity`; where all classes are even there is none, and no minority recall.
+    Columns as of `effects`, without `by`.
     """
     part = table[(table.task == task) & table.model.str.contains("+", regex=False)]
     classes = predictions.classes_of(part)
-    clips = part.drop_duplicates("sample_id").y_true.value_counts().reindex(classes, fill_value=0).to_numpy()
-    rare, rows = clips < clips.sum() / len(classes), []
+    clips = part.drop_duplicates("sample_id").y_true.value_counts().reindex(classes, fill_value=0)
     found = {model: person_counts(some) for model, some in part.groupby("model")}
-    for model in [name for name in names() if name in found]:
-        learner, treatment = model.split("+")
-        if treatment != "none":
-            given = {"learner": learner, "treatment": treatment, "over": "none"}
-            rows += [given | row for row in difference(found[model], found[f"{learner}+none"], rare, resamples, seed)]
-    result = pd.DataFrame(rows)
-    return result.assign(p_holm=holm(result.p))
+    wanted = [(model, model.split("+")[0] + "+none") for model in names() if model in found]
+    wanted = [pair for pair in wanted if pair[0] != pair[1]]
+    rows = differences(found, wanted, *rarity(clips), resamples, seed)
+    rows[["learner", "treatment"]] = rows.model.str.split("+", n=1, expand=True)
+    rows = rows.assign(over="none")[["learner", "treatment", "over", "outcome", "effect", "lo", "hi", "p"]]
+    return rows.assign(p_holm=compare.holm(rows.p))

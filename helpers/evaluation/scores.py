@@ -22,6 +22,7 @@ COLUMNS = (
 BASELINE = "majority"
 BLIND = (BASELINE, "stratified")  # models that look at no picture
 LEVEL = 0.95
+OUTCOMES = ("macro-F1", "minority recall", "majority recall")  # what imbalance and its treatments move
 
 
 def confusion(y_true, y_pred, classes):
@@ -49,6 +50,25 @@ def metrics(counts):
         "uf1": f1.mean(-1), "uar": recall.mean(-1), "accuracy": right.sum(-1) / total, "weighted_f1": weighted,
         "recall": recall, "precision": precision, "f1": f1,
     }  # fmt: skip
+
+
+def rarity(clips):
+    """(rare, common): masks (K,) of classes with fewer of `clips` (K,) to train on than an even share, and the others.
+
+    A class without any clip is neither, and takes no share. Where all classes are even none is rare.
+    """
+    clips = np.asarray(clips)
+    rare = (clips > 0) & (clips * np.count_nonzero(clips) < clips.sum())
+    return rare, (clips > 0) & ~rare
+
+
+def outcomes(found, rare, common):
+    """{outcome: (...)} of `metrics`: macro-F1, mean recall of `rare` and of `common` classes, masks (K,).
+
+    Without a class in a mask its recall is nan: it is undefined.
+    """
+    some = [found["recall"][..., mask] if mask.any() else found["recall"] * np.nan for mask in (rare, common)]
+    return dict(zip(OUTCOMES, (found["uf1"], *(recall.mean(-1) for recall in some)), strict=True))
 
 
 def score(predictions, resamples=2000, seed=0):

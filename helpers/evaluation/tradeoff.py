@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import StandardScaler
 
 from helpers.evaluation import compare, predictions
 from helpers.evaluation.scores import interval, metrics, person_counts, resample_people
@@ -53,13 +54,9 @@ def statistics(predictions_table, readings, task, models, resamples=2000, seed=0
                 found[name][model] = value[name].mean(axis=-1)
             found["worst_recall"][model] = value["recall"][..., rows].mean(axis=-2).min(axis=-1)
         point["gap"][model], drawn["gap"][model] = gap(part, resamples, seed)
-        read = readings[(readings.task == task) & (readings.model == model)].groupby("subject")["read"]
-        sums, sizes = read.sum().to_numpy(float), read.size().to_numpy(float)
-        weights = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), resamples)
-        point["fidelity"][model], drawn["fidelity"][model] = (
-            sums.sum() / sizes.sum(),
-            weights @ sums / (weights @ sizes),
-        )
+        read = readings[(readings.task == task) & (readings.model == model)]
+        fidelity = compare.drawn_mean(read["read"], read.subject, resamples, seed)
+        point["fidelity"][model], drawn["fidelity"][model] = fidelity
     return point, drawn
 
 
@@ -143,7 +140,8 @@ def readout(asked, task, maps, models):
     weight a pixel and class, ridge regression of the model's centred log probabilities (FLOOR or more each) on
     normalised flow maps. It learns from the answers about other people's clips and about their copies with a region
     averaged away, and foretells what the model says of this person's clips; `read` is 1 where it is right. How much it
-    shrinks (RIDGES) is what does best for that model on the people of the other parts. The mean of `read` is the
+    shrinks (RIDGES) is what does best for that model on the people of the other parts, by readouts of theirs that had
+    answers about this part to learn from: one choice of four is not fully nested. The mean of `read` is the
     model's fidelity (Craven & Shavlik 1996, papers.nips.cc/paper/1152; Guidotti et al. 2018, doi:10.1145/3236009). The
     truth plays no part: a model that is always wrong can be easy to read, and one that always says the same is easiest.
     A few hundred clips pin down only part of the weights, so that 1 is out of reach even for a linear model: the number
@@ -154,25 +152,23 @@ def readout(asked, task, maps, models):
     facts = of_task.drop_duplicates("sample_id").set_index("sample_id").loc[maps[0]]
     answers = {key: some.set_index("sample_id").loc[maps[0]] for key, some in of_task.groupby(["model", "seed"])}
     rows = FlowMap().fit_transform(maps[1])
-    rows -= rows.mean(axis=0)
-    rows /= np.maximum(rows.std(axis=0), 1e-6)
-    if len(rows) < rows.shape[1]:  # a rotation, which ridge regression does not notice: fewer numbers, same readout
-        rows = linalg.qr(rows.T, mode="r")[0][: len(rows)].T
     logs = np.stack([np.log(some[[f"p_{name}" for name in classes]].clip(lower=FLOOR)) for some in answers.values()], 1)
     logs = logs - logs.mean(axis=2, keepdims=True)  # (rows, models, K)
     subjects, original = facts.subject.to_numpy(), (facts.region == "").to_numpy()
     parts = [part for _, part in GroupKFold(min(PARTS, len(set(subjects)))).split(rows, groups=subjects)]
-    products = [rows[part].T @ rows[part] for part in parts]
     right = np.zeros((len(RIDGES), len(rows), len(answers)), int)
     said = np.stack([some.y_pred.map(classes.index) for some in answers.values()], axis=1)
-    for part, product in zip(parts, products, strict=True):
+    for part in parts:
         others = np.setdiff1d(np.arange(len(rows)), part)
+        scaled = StandardScaler().fit(rows[others]).transform(rows)
+        if len(rows) < rows.shape[1]:  # a rotation, which ridge regression does not notice: fewer numbers, same readout
+            scaled = linalg.qr(scaled.T, mode="r")[0][: len(rows)].T
         mean = logs[others].mean(axis=0)
-        targets = rows[others].T @ (logs[others] - mean).reshape(len(others), -1)
-        square, unit = sum(products) - product, len(others) * np.eye(rows.shape[1], dtype=rows.dtype)
+        targets = scaled[others].T @ (logs[others] - mean).reshape(len(others), -1)
+        square, unit = scaled[others].T @ scaled[others], len(others) * np.eye(scaled.shape[1], dtype=scaled.dtype)
         for number, ridge in enumerate(RIDGES):
             weights = linalg.solve(square + ridge * unit, targets, assume_a="pos")
-            told = (rows[part] @ weights).reshape(len(part), *mean.shape) + mean
+            told = (scaled[part] @ weights).reshape(len(part), *mean.shape) + mean
             right[number, part] = told.argmax(axis=2) == said[part]
     found = []
     for part in (part[original[part]] for part in parts):

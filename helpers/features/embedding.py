@@ -19,7 +19,7 @@ from helpers import storage, weights, workspace
 from helpers.features import _checks, _networks
 from helpers.features._remembered import remembered
 from helpers.features._rowwise import RowByRow
-from helpers.weights import Unavailable
+from helpers.weights import Unavailable, WrongHash
 
 RECIPE = "IMAGENET1K_V1"
 UNTRAINED = "resnet18_random"
@@ -82,10 +82,10 @@ def _computed(pictures, name, batch, seed):
 
 
 def available(name):
-    """(True, "") when the weights are on disk or could be fetched just now, else (False, "weights not reachable").
+    """(True, "") when the weights are on disk or could be fetched just now, else (False, reason).
 
-    Asked once a process: without a network, asking again would only cost time. Weights whose checksum is wrong raise
-    WorkbookError.
+    The reason is "weights not reachable" or "what came has another hash". Asked once a process: without a network,
+    asking again would only cost time. Weights on disk whose hash is wrong raise WorkbookError.
     """
     _known(name)
     return _reachable(name, workspace.models_dir())
@@ -108,6 +108,8 @@ def cost(name):
     pictures, device: how that was timed; timed_with: always random weights, since time does not depend on them;
     weights, available, reason: as `source` and `available` say.
     """
+    import torch
+
     there, reason = available(name)
     network, prepare = _networks.ready(_untrained(ARCHITECTURES[name], SEED)), _prepare(name)
     count, side = TIMED
@@ -117,9 +119,11 @@ def cost(name):
         start = time.perf_counter()
         _networks.run(network, prepare, pictures, count)
         seconds.append(time.perf_counter() - start)
+    kind, device = workspace.device()
+    device = f"{torch.get_num_threads()} of {device}" if kind == "cpu" else device
     return {
         "name": name, **_facts(name), "milliseconds": 1000 * min(seconds[1:]) / count,
-        "pictures": f"{count} of {side} x {side}", "device": workspace.device()[1], "timed_with": "random weights",
+        "pictures": f"{count} of {side} x {side}", "device": device, "timed_with": "random weights",
         "weights": source(name), "available": there, "reason": reason,
     }  # fmt: skip
 
@@ -135,6 +139,8 @@ def _reachable(name, folder):
         return True, ""
     try:
         weights.file_of_torchvision(_entry(name))
+    except WrongHash:
+        return False, "what came has another hash"
     except Unavailable:
         return False, "weights not reachable"
     return True, ""

@@ -9,13 +9,15 @@ import numpy as np
 from helpers.features.lbp import LBP
 
 CHANNELS = ("u", "v", "strain")
+FLAT = 1e-5  # range of a channel, as a share of its largest number, below which 32-bit rounding may have made it
 
 
 class FlowLBP(LBP):
     """Flow (n, T, 3, H, W) in any units -> (n, T * 3 * rows * columns * bins) float32, each block's bins sum to 1.
 
     Parameters as of `LBP`; the defaults suit maps of 28 x 28. Each map and channel is spread over 16 bits first, since
-    words of floating-point numbers would hang on their last digits. A constant channel is one flat texture.
+    words of floating-point numbers would hang on their last digits. A channel that is constant but for rounding (FLAT)
+    is one flat texture.
     """
 
     TAKES = "flow"
@@ -29,7 +31,9 @@ class FlowLBP(LBP):
     def _rows(self, X):
         maps = np.asarray(X, np.float64)
         low, high = maps.min(axis=(-2, -1), keepdims=True), maps.max(axis=(-2, -1), keepdims=True)
-        maps = np.round((maps - low) / np.where(high > low, high - low, 1) * 65535).astype(np.uint16)
+        span = high - low
+        span[span <= FLAT * np.maximum(np.abs(low), np.abs(high))] = np.inf
+        maps = np.round((maps - low) / span * 65535).astype(np.uint16)
         found = [self._histograms(channel) for channel in maps.reshape(-1, *maps.shape[-2:])]
         return np.stack(found).reshape(len(X), -1)
 

@@ -2,9 +2,13 @@
 
 import json
 
-from helpers.evaluation.changes import OVERALL
-from helpers.evaluation.scores import BASELINE
+import numpy as np
+
+from helpers.evaluation.scores import BASELINE, OUTCOMES
 from helpers.show.baselines import ALPHA
+from helpers.show.effect import NO_MINORITY
+
+ONE_ANSWER = 0.95
 
 
 def verdict_on_levels(scores, task, label):
@@ -28,37 +32,50 @@ def verdict_on_features(scores, task):
 
 
 def verdict_on_changes(table, label):
-    """How many effects hold, and what each change does to macro-F1 and to the recall of minorities."""
-    held = table[table.p_holm < ALPHA]
-    parts = []
-    for change in dict.fromkeys(table.change):
-        for outcome in OVERALL[:2]:
-            some, rows = held[held.outcome == outcome], table[(table.change == change) & (table.outcome == outcome)]
-            some = some[some.change == change]
-            if len(some):
-                up = (some.gain > 0).sum()
-                parts.append(f"{change} on {outcome} {up} up, {len(some) - up} down of {len(rows)}")
-    text = f"**{label}**: {len(held)} of {len(table)} effects hold after Holm's correction"
-    nothing = ", none of them on macro-F1 or minority recall" if len(held) else ""
-    return f"{text}: {'; '.join(parts)}." if parts else f"{text}{nothing}."
+    """How many effects hold, by outcome, gains and losses alike."""
+    held, parts = table[table.p_holm < ALPHA], []
+    for outcome, rows in table.groupby("outcome", sort=False):
+        some = held[held.outcome == outcome]
+        up = (some.gain > 0).sum()
+        parts.append(f"{outcome} {up} up, {len(some) - up} down of {rows.p_holm.count()}")
+    even = NO_MINORITY if table.gain[table.outcome == OUTCOMES[1]].isna().all() else ""
+    tests = table.p_holm.count()
+    return f"**{label}**: {len(held)} of {tests} effects hold after Holm's correction: {'; '.join(parts)}.{even}"
 
 
-def verdict_on_claim(table, label, asked):
-    """Source 002's sentence beside these numbers: SMOTE alone on fear and disgust. table: of changes.effects.
+def verdict_on_silence(table, task):
+    """Models that all but always give one answer: a difference from them says little. table: predictions."""
+    rows = table[(table.task == task) & (table.model != BASELINE)]
+    share = rows.groupby("model").y_pred.agg(lambda said: said.value_counts(normalize=True).iloc[0])
+    silent = share.index[share >= ONE_ANSWER]
+    if not len(silent):
+        return f"No model of {task} gives nearly always the same answer."
+    listed = ", ".join(f"`{name}`" for name in silent)
+    return (
+        f"{len(silent)} of {len(share)} models of {task} give one and the same answer to {ONE_ANSWER:.0%} of samples "
+        f"or more: {listed}. What a change seems to bring over such a model says more about the model than about the "
+        "change."
+    )
 
-    asked: outcomes that the claim is about, none where the classes lack them.
-    """
-    if not asked:
+
+def verdict_on_claim(table, label):
+    """Source 002's sentence beside these numbers: SMOTE alone on fear and disgust. table: of changes.claim."""
+    rows = table[table.tested]
+    if rows.empty:
         return f"**{label}**: these classes have neither fear nor disgust, so the claim cannot be asked here."
-    rows = table[(table.change == "SMOTE") & table.outcome.isin(asked)]
     ranges = [
         f"{outcome} {some.gain.min():+.2f} to {some.gain.max():+.2f}" for outcome, some in rows.groupby("outcome")
     ]
     held = rows[rows.p_holm < ALPHA]
     up, pairs = (held.gain > 0).sum(), rows[["feature", "learner"]].drop_duplicates().shape[0]
+    tests = rows.p_holm.count()
+    untested = f" The other {len(rows) - tests} hang on too few people to be tested." if tests < len(rows) else ""
+    text = f"**{label}**: SMOTE alone, over {pairs} pairs of feature and classifier, changes {', '.join(ranges)}."
+    if not tests:
+        return f"{text} None of it can be tested: too few people show these classes."
     return (
-        f"**{label}**: SMOTE alone, over {pairs} pairs of feature and classifier, changes {', '.join(ranges)}. Of "
-        f"these {len(rows)} differences {up} up and {len(held) - up} down hold after correction."
+        f"{text} Of these differences {up} up and {len(held) - up} down hold, corrected for these {tests}: the claim's "
+        f"own tests, SMOTE alone on recall and F1 of the classes it names.{untested}"
     )
 
 
@@ -69,7 +86,7 @@ def compute_claim(table):
         ["change", "outcome"], sort=False
     )
     return rows.agg(
-        lowest=("gain", "min"), highest=("gain", "max"), up=("up", "sum"), down=("down", "sum"), of=("gain", "size")
+        lowest=("gain", "min"), highest=("gain", "max"), up=("up", "sum"), down=("down", "sum"), of=("p_holm", "count")
     ).reset_index()
 
 
@@ -77,9 +94,9 @@ def verdict_on_unseen(part, unseen):
     """Classes that are scored but that training never or not always saw."""
     if not unseen:
         return f"**{part.label}**: every class is in every training set."
-    parts = []
+    parts, asked = [], np.concatenate([part.y[fold.test] for fold in part.folds])
     for name, share in unseen.items():
-        scored = part.counts.get("test", part.counts.get("clips"))[name]
+        scored = (asked == name).sum()
         what = "no training set, so nobody can answer it: recall and F1 are 0 by construction"
         parts.append(
             f"`{name}` ({scored} scored) is in {what if share == 1 else f'not in {share:.0%} of training sets'}"
@@ -124,7 +141,7 @@ def verdict_on_backbones(table):
         for name, row in others.iterrows()
     )
     known = table[table.result == "measured"].name.tolist()
-    text = f"On one thread ResNet18 takes {ours.milliseconds:.0f} ms a picture here; {costs}. Macro-F1 is measured for "
+    text = f"ResNet18 takes {ours.milliseconds:.0f} ms a picture on {ours.device}; {costs}. Macro-F1 is measured for "
     text += ", ".join(f"`{name}` {rows.uf1[name]:.3f}" for name in known) if known else "none of them"
     if "resnet18" not in known:
         text += ": whether ImageNet's features are worth their cost **is not known from this run**"

@@ -4,8 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers.evaluation.baselines import STEPS
-from helpers.evaluation.changes import OVERALL
-from helpers.evaluation.scores import BASELINE
+from helpers.evaluation.scores import BASELINE, OUTCOMES
 from helpers.models import cnn_lstm
 from helpers.show.plots import PALETTE, QUIET
 
@@ -75,7 +74,7 @@ def plot_changes(table, label):
     table: of changes.effects. Filled: holds after Holm's correction. Returns a figure.
     """
     changes, features = list(dict.fromkeys(table.change)), list(dict.fromkeys(table.feature))
-    outcomes = [name for name in OVERALL if name in set(table.outcome)]
+    outcomes = [name for name in OUTCOMES if name in set(table.outcome)]
     combinations = list(dict.fromkeys(zip(table.feature, table.learner, strict=True)))
     size = 10.5, (0.35 + 0.07 * len(combinations)) * len(changes) + 1.6
     figure, grid = plt.subplots(1, len(outcomes), figsize=size, sharey=True, squeeze=False)
@@ -99,7 +98,9 @@ def plot_changes(table, label):
     if len(combinations) > 1:
         marks = {who: MARKS[who] for who in dict.fromkeys(table.learner)}
         _legend(figure, dict(zip(features, COLOURS, strict=False)), marks)
-    figure.suptitle(f"{label}: {(table.p_holm < ALPHA).sum()} of {len(table)} effects hold after correction (filled)")
+    figure.suptitle(
+        f"{label}: {(table.p_holm < ALPHA).sum()} of {table.p_holm.count()} effects hold after correction (filled)"
+    )
     return figure
 
 
@@ -157,8 +158,15 @@ def plot_network(table, label):
     axes.grid(axis="y", alpha=0.3)
     _legend(figure, dict(zip(models, COLOURS, strict=False)), {})
     mean = table[(table.scored > 0) & (table.model != BASELINE)].groupby("model").recall.mean().sort_values()
-    figure.suptitle(f"{label}: mean recall {mean.iloc[-1]:.2f} at best ({mean.index[-1]})")
+    told = [f"{name} {mean[mine].max():.2f}" for name, mine in _families(mean.index).items() if mine]
+    figure.suptitle(f"{label}: mean recall of classes at best, {', '.join(told)}")
     return figure
+
+
+def _families(models):
+    """{words: names} of networks and of the linear models beside them."""
+    linear = [name for name in models if ":" in name]
+    return {"network": [name for name in models if name not in linear], "linear": linear}
 
 
 def _dot(axes, ends, y, colour, learner, filled=True):

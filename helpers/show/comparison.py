@@ -45,6 +45,8 @@ def plot_ties(results, pairs, task):
 
 def say_pairs(pairs, what):
     """One sentence on a table of compare.pairs: how many differ after correction, and which most clearly."""
+    if pairs.p.isna().all():
+        return f"**{pairs.task.iloc[0]}**, {what}: none of {len(pairs)} differences can be tested on these clips."
     apart = pairs[pairs.verdict != "tie"]
     task, metric = pairs.task.iloc[0], pairs.metric.iloc[0].upper()
     near = pairs.loc[pairs.p.idxmin()]
@@ -54,14 +56,16 @@ def say_pairs(pairs, what):
         else f"the smallest p-value is that of `{near.model}` against `{near.other}`, {near.gain:+.3f}"
     )
     return (
-        f"**{task}**, {what}: of {len(pairs)} differences in {metric}, {len(apart)} "
+        f"**{task}**, {what}: of {pairs.p.count()} differences in {metric}, {len(apart)} "
         f"{'holds' if len(apart) == 1 else 'hold'} after Holm's correction; {detail} "
         f"({near.lo:+.3f} to {near.hi:+.3f}; p {p_value(near.p)}, corrected {p_value(near.p_holm)})."
     )
 
 
 def p_value(value):
-    """A p-value in words for a sentence: three digits, or that it is smaller."""
+    """A p-value in words for a sentence: three digits, or that it is smaller, or that there is none."""
+    if np.isnan(value):
+        return "undefined"
     return "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 

@@ -11,6 +11,7 @@ from helpers.evaluation.effect import OUTCOMES
 from helpers.show.plots import ACCENT
 
 ALPHA = 0.05
+NO_MINORITY = " No class has fewer clips than an even share, so there is no minority recall to compare."
 COLOURS = {"logistic": ACCENT, "svm": "#D55E00"}  # of Okabe & Ito's palette, as everywhere
 MARKS = {"logistic": "o", "svm": "s"}
 LINES = dict(zip(OUTCOMES, (("#222222", "-"), ("#009E73", "--"), ("#CC79A7", ":")), strict=True))
@@ -66,7 +67,7 @@ def plot_effects(table, what, by=None):
     handles = [plt.Line2D([], [], color=COLOURS[who], marker=MARKS[who], label=who) for who in learners]
     handles.append(plt.Line2D([], [], color="#555555", marker="o", mfc="white", ls="", label="not after Holm"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
-    figure.suptitle(f"{what}: {(table.p_holm < ALPHA).sum()} of {len(table)} effects hold after correction")
+    figure.suptitle(f"{what}: {(table.p_holm < ALPHA).sum()} of {table.p_holm.count()} effects hold after correction")
     return figure
 
 
@@ -81,25 +82,26 @@ def _dots(axes, rows, treatments, shift, learner):
 def verdict(table, by=None):
     """Sentences on a table of effects: how many hold after correction, in which direction, and the largest two."""
     held = table[table.p_holm < ALPHA]
-    over = table.over.iloc[0]
+    over, tests = table.over.iloc[0], table.p_holm.count()
+    even = NO_MINORITY if table.effect[table.outcome == OUTCOMES[1]].isna().all() else ""
     if held.empty:
         return (
-            f"Of {len(table)} effects over `{over}` **none** holds after Holm's correction: these people are too few, "
-            "or the effects too small, to tell them from zero."
+            f"Of {tests} effects over `{over}` **none** holds after Holm's correction: these people are too few, "
+            f"or the effects too small, to tell them from zero.{even}"
         )
     counts = "; ".join(
         f"{name} {(held[held.outcome == name].effect > 0).sum()} up, {(held[held.outcome == name].effect < 0).sum()} "
-        f"down, of {(table.outcome == name).sum()}"
+        f"down, of {table.p_holm[table.outcome == name].count()}"
         for name in OUTCOMES
     )
-    text = f"**{len(held)} of {len(table)}** effects over `{over}` hold after Holm's correction: {counts}. "
+    text = f"**{len(held)} of {tests}** effects over `{over}` hold after Holm's correction: {counts}. "
     for name, sign in (("macro-F1", 1), ("macro-F1", -1), ("majority recall", -1)):
         some = held[(held.outcome == name) & (sign * held.effect > 0)]
         if len(some):
             row, word = some.loc[(sign * some.effect).idxmax()], {1: "gain", -1: "loss"}[sign]
             place = f" at imbalance {row[by]}" if by else ""
             text += f"The largest {word} in {name} is that of `{row.learner}+{row.treatment}`{place}: {_number(row)}. "
-    return text.strip()
+    return text.strip() + even
 
 
 def verdict_on_onset(table, treatment):
@@ -117,10 +119,10 @@ def verdict_on_onset(table, treatment):
 
 def verdict_on_pair(table):
     """One sentence on one treatment against another, for tables of effects with a single treatment."""
-    row, held = table.iloc[0], table[table.p_holm < ALPHA]
+    row, held, tests = table.iloc[0], table[table.p_holm < ALPHA], table.p_holm.count()
     some = table[table.outcome == "macro-F1"].effect
     return (
-        f"`{row.treatment}` over `{row.over}`: **{len(held)} of {len(table)}** differences hold after correction, "
+        f"`{row.treatment}` over `{row.over}`: **{len(held)} of {tests}** differences hold after correction, "
         f"{(held.effect > 0).sum()} up and {(held.effect < 0).sum()} down; in macro-F1 all lie between "
         f"{some.min():+.3f} and {some.max():+.3f}."
     )
