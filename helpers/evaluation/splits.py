@@ -9,6 +9,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from helpers.workspace import WorkbookError
 
 SIDES = {"train", "test"}
+FEWER = {"tiny": 3, "quick": 8}  # demo people among whom networks are compared; profile full takes all of them
 
 
 class Fold(NamedTuple):
@@ -59,6 +60,19 @@ def parts(samples, n):
         raise WorkbookError("only one person here: nothing is left to train on", remedy="give at least two persons")
     found = GroupKFold(min(n, len(set(people)))).split(people, groups=people)
     return _apart([Fold(f"part{number}", *part) for number, part in enumerate(found)], samples)
+
+
+def for_networks(samples, profile):
+    """Whose clips networks are trained and asked on: (n,) bool. Real people all, of drawn ones some, by profile.
+
+    Networks take long, and leaving out one person at a time is not given up for that; so the demo is cut instead, to
+    the people who show the most emotions (then: the most clips), that rare ones stay in. samples.attrs["synthetic"]
+    says what is drawn.
+    """
+    if not samples.attrs["synthetic"] or profile.name not in FEWER:
+        return np.full(len(samples), True)
+    shown = samples.groupby("subject").emotion.agg(["nunique", "size"]).sort_values(["nunique", "size"], kind="stable")
+    return samples.subject.isin(shown.index[-FEWER[profile.name] :]).to_numpy()
 
 
 def fixed(samples):
