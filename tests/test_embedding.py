@@ -8,14 +8,16 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from torchvision.models import WeightsEnum, resnet18
+from torchvision.models import WeightsEnum, get_model_weights, resnet18
 from torchvision.models import _api as torchvision_api
 from torchvision.transforms._presets import ImageClassification
 
 from helpers import features, weights, workspace
+from helpers.evaluation import baselines, changes, scores
 from helpers.features import _networks, _remembered, embedding, hub
 from helpers.features.embedding import Embedding, embed
 from helpers.features.hub import HubEmbedding
+from helpers.show import baseline_verdicts
 from helpers.weights import Unavailable
 from helpers.workspace import WorkbookError
 
@@ -317,3 +319,30 @@ def test_a_network_of_the_hub_by_name(timm):
     assert np.allclose(feature.transform(np.repeat(grey[..., None], 3, axis=-1))[0], expected.numpy(), atol=1e-5)
     with pytest.raises(Unavailable, match="'someone/else' could not be had from the Hub.*no such repository"):
         HubEmbedding("someone/else").fit_transform(PICTURES)
+
+
+# ------------------------------------------------------------------------------------------------ notebook 03's path
+
+
+def test_weights_of_our_own_give_rows_and_the_others_say_why_there_are_none(trained, demo, tiny, monkeypatch):
+    ours = embedding._entry("resnet18")
+    monkeypatch.setattr(
+        embedding, "_entry", lambda name: ours if "18" in name else get_model_weights(name)[embedding.RECIPE]
+    )
+    monkeypatch.setitem(baselines.CAP, "tiny", 30)
+    part = baselines.stills(demo, tiny, 0)
+    assert set(part.arrays) == {"lbp", "resnet18", "resnet18_random"} and part.arrays["resnet18"].shape[1] == 512
+    assert part.missing == dict.fromkeys(("resnet50", "vgg16", "mobilenet_v3_large"), "weights not reachable")
+    assert not np.allclose(part.arrays["resnet18"], part.arrays["resnet18_random"])
+    found, _ = baselines.factorial(part, tiny, (0,), None)
+    assert {f"resnet18:{name}" for name in baselines.GRID} <= set(found.model)
+    described = baselines.described(part).set_index("feature").weights
+    assert described["resnet18"].startswith("torchvision Small.IMAGENET1K_V1")
+    assert described["vgg16"] == "unavailable: weights not reachable"
+    keys = {"parameters": 1, "width": 2, "milliseconds": 3.0, "weights": "w"}  # what is timed elsewhere
+    cost = {name: keys | {"name": name, "reason": embedding.available(name)[1]} for name in embedding.ARCHITECTURES}
+    monkeypatch.setattr(embedding, "cost", cost.get)
+    table = changes.backbones(part, scores.score(found, 20)).set_index("name")
+    assert table.result[["resnet18", "resnet18_random"]].eq("measured").all() and table.uf1["resnet18"] > 0
+    assert table.result["resnet50"] == "unavailable: weights not reachable" and np.isnan(table.uf1["resnet50"])
+    assert "not known" not in baseline_verdicts.verdict_on_backbones(table.reset_index())

@@ -84,7 +84,27 @@ def test_weights_are_what_the_plain_models_have(learner):
     rng = np.random.default_rng(0)
     X, (_, y, groups, _) = rng.normal(size=(120, 1, 3, 6, 6)), people()
     plain, named = (models.build(name, TINY, 0).fit(X, y, groups=groups) for name in (learner, f"{learner}+weights"))
-    assert np.array_equal(plain.predict_proba(X), named.predict_proba(X))
+    assert np.allclose(plain.predict_proba(X), named.predict_proba(X), atol=1e-3)
+    assert np.array_equal(plain.predict(X), named.predict(X))
+
+
+@pytest.mark.parametrize("treatment", imbalance.TREATMENTS)
+def test_rotating_the_pixels_changes_no_answer_of_a_treated_logistic_regression(treatment):
+    X, y, groups, _ = people(d=300)
+    steps = imbalance.front("logistic")
+    assert [name for name, _ in steps] == ["map", "scaler", "rotate"]
+    pair = [imbalance.pipeline("logistic", treatment, 0, some) for some in (steps, steps[:2])]
+    rotated, plain = (model.fit(X, y, groups=groups).predict_proba(X) for model in pair)
+    assert np.allclose(rotated, plain, atol=2e-3)
+
+
+def test_without_calibration_the_classes_stay_and_nobody_is_held_out():
+    X, y, groups, _ = people()
+    usual, quick = (models.build("svm+smote", TINY, 0, calibrated=flag) for flag in (True, False))
+    usual.fit(X, y, groups=groups)
+    quick.fit(X, y)
+    assert np.array_equal(usual.predict(X), quick.predict(X)) and quick[-1].record_["calibrated_on"] == 0
+    assert np.allclose(quick.predict_proba(X).sum(axis=1), 1)
 
 
 def test_any_front_can_stand_before_the_classifier():

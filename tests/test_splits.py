@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers import workspace
 from helpers.evaluation import splits
 from helpers.models import fold_pairs, inner_folds
 from helpers.workspace import WorkbookError
@@ -72,3 +73,17 @@ def test_inner_folds_never_split_a_person(rows, n):
 def test_tuning_without_people_is_an_error():
     with pytest.raises(WorkbookError, match="fit needs groups"):
         inner_folds(np.array(["a", "b"]), None)
+
+
+def test_networks_leave_out_every_person_of_fewer_drawn_people_and_of_all_real_ones():
+    samples = people([("demo", number) for number in range(10) for _ in range(number + 1)])
+    samples["emotion"] = "others"
+    samples.loc[samples.subject == "demo/2", "emotion"] = ["fear", "others", "disgust"]
+    samples.attrs["synthetic"] = True
+    kept = splits.for_networks(samples, workspace.profile("quick"))
+    assert set(samples.subject[kept]) == {f"demo/{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9)}, (
+        "most emotions, then most clips"
+    )
+    assert splits.for_networks(samples, workspace.profile("full")).all()
+    samples.attrs["synthetic"] = False
+    assert splits.for_networks(samples, workspace.profile("tiny")).all()

@@ -209,6 +209,7 @@ def test_worst_recall_counts_classes_that_enough_people_show():
     rows = predicted(right, ("a", "b", "c"), truth=np.tile([0, 1], (8, 3)))
     rows.loc[rows.index[0], ["y_true", "y_pred", "p_a", "p_b"]] = ["c", "b", 0.0, 1.0]  # shown once, and missed
     assert tradeoff.shown_enough(rows) == ["a", "b"]
+    assert tradeoff.shown_enough(rows[rows.y_true != "b"]) == ["a", "b", "c"], "one class alone is no worst class"
     readings = pd.DataFrame({"task": "t", "model": "m", "subject": rows.subject, "read": 1})
     point, drawn = tradeoff.statistics(rows, readings, "t", ["m"], resamples=100)
     assert point["worst_recall"]["m"] == pytest.approx(right[:, 1::2].mean())
@@ -256,6 +257,8 @@ def test_sentences_and_figures_follow_the_table():
     assert "nothing has to be traded" in shown.say_front(table, part) and "`logistic`" in shown.say_front(table, part)
     title = shown.plot_tradeoff(table, "t").get_suptitle()
     assert title.startswith("t: logistic is highest")
+    poster = shown.plot_poster(table, "t", ["logistic", "svm"])
+    assert poster.get_suptitle().endswith("logistic has the highest accuracy, by 0.100") and len(poster.axes) == 2
     point["fidelity"]["svm"] = 0.95
     assert "2 of 2 learners" in shown.say_front(tradeoff.table(point, drawn).assign(task="t"), part)
     assert "no learner is" in shown.plot_tradeoff(tradeoff.table(point, drawn), "t").get_suptitle()

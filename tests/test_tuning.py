@@ -1,21 +1,26 @@
 """Nested tuning: by person, blind to held-out people, recorded; every family at chance where labels mean nothing."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score
 from sklearn.model_selection import ParameterGrid
+from sklearn.svm import SVC
 
 from helpers import models, workspace
 from helpers.evaluation import predictions, splits
 from helpers.models import GroupedPipeline, _tuning, fold_pairs, inner_folds
-from helpers.models.svm import Tempered
+from helpers.models.svm import KernelSVC, Tempered
 from helpers.workspace import WorkbookError
 
 TINY = workspace.profile("tiny")
 TUNED = [name for name in models.names() if name.endswith(models.TUNED)]
+LEARNERS = [name for name in models.names() if not name.startswith(("majority", "stratified", "cnn_"))]
 CLASSES = ("negative", "positive", "surprise")
 
 
@@ -167,6 +172,78 @@ def test_rotating_the_pixels_changes_no_answer_of_logistic_regression():
     assert np.allclose(rotated.predict_proba(X), plain.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_our_kernel_machine_is_scikit_learns(kernel, classes):
+    X, y, _, _ = people()
+    rows, y = X.reshape(len(X), -1).astype(float), np.where(y == CLASSES[classes - 1], y, CLASSES[0])
+    for weights in (None, "balanced"):
+        theirs, ours = (made(C=2.0, kernel=kernel, class_weight=weights).fit(rows, y) for made in (SVC, KernelSVC))
+        assert np.allclose(ours.decision_function(rows), theirs.decision_function(rows), atol=1e-6)
+        assert np.array_equal(ours.predict(rows), theirs.predict(rows))
+
+
+def test_automls_own_logistic_regression_gets_rounds_enough():
+    X, y, groups, _ = people(signal=3.0)
+    search = models.build("flaml", TINY, 0).fit(X, y, groups=groups)[-1]
+    tried = search.automl_.best_config_per_estimator["lrl1"]
+    assert (tried["max_iter"], tried["tol"]) == (2000, 3e-3) and search.record_["not_converged"] == 0
+
+
+def test_what_has_not_converged_is_counted_and_other_warnings_stay(monkeypatch):
+    import flaml
+
+    X, y, groups, _ = people(signal=3.0)
+
+    class Warns(flaml.AutoML):
+        def fit(self, *args, **options):
+            for category in (ConvergenceWarning, ConvergenceWarning, UserWarning):
+                warnings.warn("something", category, stacklevel=1)
+            return super().fit(*args, **options)
+
+    monkeypatch.setattr(flaml, "AutoML", Warns)
+    with pytest.warns(UserWarning, match="something") as caught:
+        record = models.build("flaml", TINY, 0).fit(X, y, groups=groups)[-1].record_
+    assert len([one for one in caught if one.category is UserWarning]) == 1 and record["not_converged"] == 2
+
+
+# ------------------------------------------------------------------------------------------------ bad input
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_constant_pixel_a_clip_without_motion_and_a_class_of_one_clip_do_no_harm(name):
+    X, y, groups, _ = people()
+    X[:, :, :, 7, 7] = 5
+    X[3] = 0  # pictures of one colour have no motion
+    y[y == "surprise"] = "negative"
+    y[0] = "surprise"
+    model = models.build(name, TINY, 0).fit(X, y, groups=groups)
+    assert list(model.classes_) == sorted(CLASSES) and np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_gaps_in_the_maps_are_refused_by_row(name):
+    X, y, groups, samples = people()
+    X[17, 0, 1, 4, 4] = np.nan
+    with pytest.raises(WorkbookError, match="row 17"):
+        models.build(name, TINY, 0).fit(X, y, groups=groups)
+    with pytest.raises(WorkbookError, match=samples.sample_id[17]):
+        predictions.cross_predict("t", [name], X, samples, y, CLASSES, splits.loso(samples), TINY)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_class_that_training_never_saw_is_named_and_gets_probability_zero(name):
+    X, y, groups, samples = people()
+    y = np.where((y == "surprise") & (groups != groups[0]), "negative", y)
+    call = "t", [name], X, samples, y, CLASSES, splits.loso(samples)[:1], TINY
+    found, fits = predictions.cross_predict(*call)
+    assert set(fits.unseen_classes) == {"surprise"} and (found.p_surprise == 0).all()
+    assert (found.y_pred != "surprise").all()
+
+
+# ------------------------------------------------------------------------------------------------ nothing leaks
+
+
 def test_a_spoiled_held_out_person_changes_nothing_that_was_chosen(monkeypatch):
     X, y, groups, samples = people()
     monkeypatch.setenv(workspace.JOBS_VARIABLE, "1")
@@ -187,7 +264,7 @@ def test_tuned_results_do_not_depend_on_the_number_of_processes(monkeypatch):
     pd.testing.assert_frame_equal(*found)
 
 
-@pytest.mark.parametrize("name", [*TUNED, "lightgbm", "flaml"])
+@pytest.mark.parametrize("name", LEARNERS)
 def test_canary_labels_that_mean_nothing_are_recognised_at_chance(name):
     """Labels drawn anew for every clip: the mean accuracy is within 2 standard errors of 1/K.
 

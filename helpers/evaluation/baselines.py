@@ -16,18 +16,16 @@ from helpers.datasets import kaggle
 from helpers.evaluation import predictions, splits
 from helpers.features import embedding
 from helpers.models import cnn_lstm, imbalance
-from helpers.motion import faces, flow, frames
+from helpers.motion import faces, flow, frames, spotting
 from helpers.workspace import NotApplicable
 
 SIDE = 64  # pixels of a still, and of a frame for LBP-TOP
 CAP = {"tiny": 60, "quick": 400, "full": 4000}  # stills of each side of the split; more are drawn down by class
 LENGTH = 8  # flow maps of a clip, each against the onset frame
-PARTS = {"tiny": 2, "quick": 5}  # of the people, for the network; profile full leaves out a person a time
-GRID = [
-    f"{who}{pca}+{what}" for who in imbalance.LEARNERS for pca in ("", "+pca") for what in ("none", "smote", "weights")
-]
+STEPS = ("+none", "+pca+none", "+smote", "+pca+smote", "+weights")  # one change at a time; source 002 made two
+GRID = [who + step for who in imbalance.LEARNERS for step in STEPS]
 ONCE = ["logistic+none"]  # of backbones that are compared with ResNet18 and no more
-FULL = ("lbp", "resnet18", embedding.UNTRAINED)
+FEWER = {name: ONCE for name in embedding.ARCHITECTURES if name not in ("resnet18", embedding.UNTRAINED)}
 REFERENCE = 28 * 28 * 3  # columns that imbalance.SHRINKAGE suits
 COLUMNS_OF = {"lbp_top": {"grid": (3, 3), "radii": (1, 1, 1)}, "flow_lbp": {"grid": (3, 3)}}  # fewer than by default
 
@@ -71,7 +69,7 @@ def stills(samples, profile, seed):
     folder = workspace.path(samples.attrs["root"]) / "stills"
     if not own and not (samples.attrs["synthetic"] and folder.is_dir()):
         raise NotApplicable("this dataset has no stills with labels of their own")
-    table = samples if own else kaggle.read(folder)[0]
+    table = samples if own else kaggle.read(folder)[0].sort_values("sample_id", ignore_index=True)
     y, left_out = labels.targets(table, "kaggle8"), table[table.split == kaggle.DUPLICATE]
     left_out = left_out[["sample_id", "emotion"]].assign(reason="near-duplicate of a train still")
     counts = pd.crosstab(y.rename("class"), table.split.rename(None))
@@ -98,9 +96,9 @@ def stills(samples, profile, seed):
 def clips(samples, profile, seed):
     """The Part of clips: texture of frames (where there are frames) and of flow, statistics of flow, flow maps.
 
-    NotApplicable for stills, and for frames that are not face crops.
+    Where no apex is coded it is spotted, and the notes say how often. NotApplicable for stills.
     """
-    scheme = labels.schemes_for(samples)[0]
+    scheme, (samples, spotted) = labels.schemes_for(samples)[0], spotting.fill(samples)
     motion = flow.onset_to_apex(samples)
     with_frames = set(samples.kind) != {"flow"}
     sequence = flow.extract(samples, flow.Setting(sequence=LENGTH)) if with_frames else motion
@@ -112,8 +110,9 @@ def clips(samples, profile, seed):
     arrays = {"flow_map": maps}
     for name, settings in (("flow_statistics", {"units": motion.units}), ("flow_lbp", COLUMNS_OF["flow_lbp"])):
         arrays[name] = features.build(name, **settings).fit_transform(maps)
-    notes = (f"An LSTM gets {sequence_maps.shape[1]} map(s) a clip.",)
+    notes = ()
     if with_frames:
+        notes = (f"Apexes spotted because none was coded: {len(spotted)}.",)
         arrays["lbp_top"] = features.build("lbp_top", **COLUMNS_OF["lbp_top"]).fit_transform(_frames(table))
     missing = {} if with_frames else {"lbp_top": "flow maps have no frames"}
     classes, label = labels.scheme(scheme).classes, "clips" + " (synthetic)" * bool(samples.attrs["synthetic"])
@@ -156,27 +155,36 @@ def shrinkage(array):
 
 
 def factorial(part, profile, seeds, store):
-    """Every feature with every classifier, with and without PCA, untreated, with SMOTE and with weights.
+    """Every feature with both classifiers and each of STEPS.
 
-    The same folds for all. Models are called <feature>:<classifier>[+pca]+<treatment>. Backbones that stand beside
-    ResNet18 for comparison get ONCE only. Returns (predictions, records) with a majority row.
+    The same folds for all. Models are called <feature>:<classifier>[+pca]+<treatment>; features get GRID, or what FEWER
+    says. Returns (predictions, records) with a majority row.
     """
     found = [_predict(part, ["majority"], next(iter(part.arrays.values())), profile, seeds, store)]
     for feature, array in part.arrays.items():
-        names = GRID if feature in FULL or part.name == "clips" else ONCE
-        tables = _predict(part, names, array, profile, seeds, store, {"C": shrinkage(array)})
+        settings = {"C": shrinkage(array), "calibrated": False}  # only classes are scored here
+        tables = _predict(part, FEWER.get(feature, GRID), array, profile, seeds, store, settings)
         found.append([table.assign(model=f"{feature}:" + table.model) for table in tables])
     return [pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True)]
+
+
+def of_networks(part, profile):
+    """The Part of clips with the people among whom networks are compared (`splits.for_networks`), one left out a time.
+
+    Its arrays are the flow maps alone: what a linear model gets beside the network.
+    """
+    kept = splits.for_networks(part.samples, profile)
+    samples = part.samples[kept].reset_index(drop=True)
+    arrays, sequence = {"flow_map": part.arrays["flow_map"][kept]}, part.sequence[kept]
+    task, folds = part.task.replace("-loso", "-network-loso"), splits.loso(samples)
+    return part._replace(samples=samples, y=part.y[kept], task=task, folds=folds, arrays=arrays, sequence=sequence)
 
 
 def networks(part, profile, seeds, store):
     """CNN + LSTM with each treatment, a linear model on the same maps, and majority, over the same folds.
 
-    Profile full leaves out a person a time; otherwise PARTS parts of whole people. Returns (predictions, records).
+    part: of `of_networks`. Returns (predictions, records).
     """
-    loso = profile.name == "full"
-    folds = part.folds if loso else splits.parts(part.samples, PARTS[profile.name])
-    part = part._replace(folds=folds, task=part.task.replace("-loso", "-network-loso" if loso else "-network-parts"))
     linear = ["majority", "logistic+none", "logistic+weights"]
     predictions.fresh_workers()
     found = [

@@ -20,7 +20,6 @@ CHANGES = {
     "SMOTE": ("+smote", "+none"),
     "SMOTE, PCA in both": ("+pca+smote", "+pca+none"),
     "weights": ("+weights", "+none"),
-    "weights, PCA in both": ("+pca+weights", "+pca+none"),
     "PCA and SMOTE at once": ("+pca+smote", "+none"),
 }
 NETWORK = {

@@ -101,7 +101,8 @@ def experiment(problem, X, models, profile, ratios=RATIOS, repeats=3, seed=0, st
     """
     sets = training_sets(problem, ratios, repeats, seed)
     keys = [(name, seed, fold) for name in models for _, _, fold in sets]
-    results = predictions.fit_folds(keys, X, problem.samples, problem.y, profile, store, "experiment")
+    settings = {"calibrated": False}  # nobody asks for probabilities here, and calibrating takes most of an SVM's time
+    results = predictions.fit_folds(keys, X, problem.samples, problem.y, profile, store, "experiment", settings)
     subjects, runs, fits = problem.samples.subject.to_numpy(), [], []
     for (name, _, fold), (imbalance, repeat, _), result in zip(keys, sets * len(models), results, strict=True):
         learner, treatment = name.split("+", 1)

@@ -28,7 +28,7 @@ def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,
     classes: all classes of the task, in order. folds: list of splits.Fold. profile: workspace.Profile. seeds: for the
     models that draw random numbers; the others run once, with the first. store: folder where finished folds are kept,
     so that an interrupted run redoes only the fold in hand. settings: of treated models, as `models.build` takes them.
-    Returns (predictions, records): COLUMNS plus p_<class>; and one row a fit with its seconds, whether it came
+    Returns (predictions, records): COLUMNS plus p_<class>; and one row a fit with its CPU seconds, whether it came
     from the store (its seconds then are those of the first time), and what it recorded.
     A class that a fold's training people lack gets probability 0 there and is named in the records.
     """
@@ -51,8 +51,8 @@ def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,
 def fit_folds(keys, X, samples, y, profile, store=None, label="folds", settings=None):
     """Fit and predict each (model name, seed, Fold) of `keys`, processes side by side, one thread each.
 
-    Returns a dict a key: `classes` of the fit, `y_pred` and `p` of the fold's test rows, `fit_s`, `predict_s`,
-    `record` of the model, `stored`. WorkbookError names the first sample whose array holds NaN or infinity.
+    Returns a dict a key: `classes` of the fit, `y_pred` and `p` of the fold's test rows, CPU seconds `fit_s` and
+    `predict_s`, `record` of the model, `stored`. WorkbookError names the first sample with NaN or infinity.
     """
     fields = [X[name] for name in X.dtype.names] if X.dtype.names else [X]
     broken = ~np.all([np.isfinite(values).reshape(len(X), -1).all(axis=1) for values in fields], axis=0)
@@ -167,15 +167,15 @@ def _fold(name, seed, fold, profile, X, y, groups, store, context, settings=None
     workspace.one_thread()
     workspace.seed(fold_seed)
     model = models.build(name, profile, fold_seed, **(settings or {} if "+" in name else {}))
-    start = time.perf_counter()
+    start = time.process_time()  # a fit has one thread; wall time would count what else the machine does
     model.fit(X[fold.train], y[fold.train], groups=groups[fold.train])
-    fitted = time.perf_counter()
+    fitted = time.process_time()
     result = {
         "classes": [str(label) for label in model.classes_],
         "y_pred": [str(label) for label in model.predict(X[fold.test])],
         "p": np.asarray(model.predict_proba(X[fold.test]), dtype=float).tolist(),
         "fit_s": fitted - start,
-        "predict_s": time.perf_counter() - fitted,
+        "predict_s": time.process_time() - fitted,
         "record": getattr(model[-1], "record_", {}),
         "stored": False,
     }

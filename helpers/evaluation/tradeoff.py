@@ -21,23 +21,24 @@ SHUFFLES = 200  # of what was right among clips of a class, for the gap that luc
 FLOOR = 0.01  # a probability below counts as this: a forest says 0 where it has no tree left to say more with
 PARTS = 5  # of the people; the readout of one part learns from the others
 RIDGES = (0.01, 0.1, 1.0, 10.0)  # of the readout, in units of a pixel's mean square
-MEASURES = {"accuracy": "accuracy", "uf1": "UF1", "worst_recall": "worst recall", "gap": "gap", "fidelity": "fidelity"}
+MEASURES = ("accuracy", "weighted_f1", "uf1", "worst_recall", "gap", "fidelity")
 
 
 def shown_enough(part):
-    """Classes that at least FEWEST_PEOPLE people show, in the task's order; all classes where no class is."""
+    """Classes that at least FEWEST_PEOPLE people show, in the task's order; all classes where not even two are."""
     people = part.groupby("y_true").subject.nunique()
     classes = predictions.classes_of(part)
-    return [name for name in classes if people.get(name, 0) >= FEWEST_PEOPLE] or classes
+    enough = [name for name in classes if people.get(name, 0) >= FEWEST_PEOPLE]
+    return enough if len(enough) > 1 else classes
 
 
 def statistics(predictions_table, readings, task, models, resamples=2000, seed=0):
     """Every measure of every model, and its resamplings, which all share their people.
 
     predictions_table: of the clips as they are; readings: of `readout`. Returns (point, drawn): {measure: {model:
-    value}} and {measure: {model: (B,)}}. accuracy, uf1: pooled. worst_recall: the lowest recall of any class that is
-    shown enough, searched anew in each resampling, so that its interval leans low. gap: `gap` below. fidelity: mean of
-    `read`.
+    value}} and {measure: {model: (B,)}}. accuracy, weighted_f1, uf1: pooled. worst_recall: the lowest recall of any
+    class that is shown enough, searched anew in each resampling, so that its interval leans low. gap: `gap` below.
+    fidelity: mean of `read`.
     """
     of_task = predictions.check(predictions_table[predictions_table.task == task])
     classes = predictions.classes_of(of_task)
@@ -48,7 +49,7 @@ def statistics(predictions_table, readings, task, models, resamples=2000, seed=0
         counts = person_counts(part)
         for found, some in ((point, counts.sum(axis=0)), (drawn, resample_people(counts, resamples, seed))):
             value = metrics(some)
-            for name in ("accuracy", "uf1"):
+            for name in ("accuracy", "weighted_f1", "uf1"):
                 found[name][model] = value[name].mean(axis=-1)
             found["worst_recall"][model] = value["recall"][..., rows].mean(axis=-2).min(axis=-1)
         point["gap"][model], drawn["gap"][model] = gap(part, resamples, seed)
@@ -156,8 +157,7 @@ def readout(asked, task, maps, models):
     rows -= rows.mean(axis=0)
     rows /= np.maximum(rows.std(axis=0), 1e-6)
     if len(rows) < rows.shape[1]:  # a rotation, which ridge regression does not notice: fewer numbers, same readout
-        left, sizes, _ = linalg.svd(rows, full_matrices=False)
-        rows = left * sizes
+        rows = linalg.qr(rows.T, mode="r")[0][: len(rows)].T
     logs = np.stack([np.log(some[[f"p_{name}" for name in classes]].clip(lower=FLOOR)) for some in answers.values()], 1)
     logs = logs - logs.mean(axis=2, keepdims=True)  # (rows, models, K)
     subjects, original = facts.subject.to_numpy(), (facts.region == "").to_numpy()
@@ -169,9 +169,9 @@ def readout(asked, task, maps, models):
         others = np.setdiff1d(np.arange(len(rows)), part)
         mean = logs[others].mean(axis=0)
         targets = rows[others].T @ (logs[others] - mean).reshape(len(others), -1)
+        square, unit = sum(products) - product, len(others) * np.eye(rows.shape[1], dtype=rows.dtype)
         for number, ridge in enumerate(RIDGES):
-            square = sum(products) - product + ridge * len(others) * np.eye(rows.shape[1], dtype=rows.dtype)
-            weights = linalg.solve(square, targets, assume_a="pos")
+            weights = linalg.solve(square + ridge * unit, targets, assume_a="pos")
             told = (rows[part] @ weights).reshape(len(part), *mean.shape) + mean
             right[number, part] = told.argmax(axis=2) == said[part]
     found = []

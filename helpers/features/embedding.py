@@ -28,7 +28,7 @@ ARCHITECTURES = {name: name for name in ("resnet18", "resnet50", "vgg16", "mobil
 }
 BATCH = 64  # pictures; VGG16 then takes about 3 GB
 SEED = 0  # of the untrained network
-TIMED = (4, 128)  # pictures of a timed batch, and their side: on a CPU, larger batches are not faster a picture
+TIMED = (1, 128)  # pictures of a timed batch, and their side: on a CPU, larger batches are not faster a picture
 
 
 class Embedding(RowByRow):
@@ -66,7 +66,19 @@ def embed(pictures, name="resnet18", batch=BATCH, seed=SEED):
     pictures = _networks.three_channels(_checks.stills(pictures))
     key = storage.digest(name, source(name, seed), _networks.versions())
     folder = workspace.cache_dir("embeddings") / f"{name}-{key}"
-    return remembered(folder, pictures, lambda some: _networks.run(*_trained(name, seed), some, batch))
+    return remembered(folder, pictures, lambda some: _computed(some, name, batch, seed))
+
+
+def _computed(pictures, name, batch, seed):
+    """Rows of pictures that no cache holds. Nothing runs beside this, so torch gets all cores for as long."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(workspace.jobs())
+    try:
+        return _networks.run(*_trained(name, seed), pictures, batch)
+    finally:
+        torch.set_num_threads(before)
 
 
 def available(name):
@@ -92,7 +104,7 @@ def cost(name):
     """What a backbone costs, weights or not: a dict for the trade-off table.
 
     parameters: of the network up to the embedding; parameters_imagenet: with its last layer, as papers count; width:
-    of the embedding; milliseconds: a picture on this machine, preparation included, the better of two batches;
+    of the embedding; milliseconds: a picture on this machine, preparation included, the better of two runs;
     pictures, device: how that was timed; timed_with: always random weights, since time does not depend on them;
     weights, available, reason: as `source` and `available` say.
     """

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import f1_score
 from sklearn.model_selection import ParameterGrid
 
+from helpers.features import _checks
 from helpers.models import GroupedPipeline, fold_pairs, inner_folds
 from helpers.workspace import WorkbookError
 
@@ -41,8 +42,11 @@ class Tuned(ClassifierMixin, BaseEstimator):
         self.while_searching = while_searching
 
     def fit(self, X, y, groups=None):
-        """Search, then fit the best candidate on all rows. WorkbookError without groups, or nobody to validate on."""
-        X, y, fold_of = np.asarray(X), np.asarray(y), inner_folds(y, groups)
+        """Search, then fit the best candidate on all rows.
+
+        WorkbookError without groups, with nobody to validate on, and for NaN or infinity, by row.
+        """
+        X, y, fold_of = _checks.finite(np.asarray(X)), np.asarray(y), inner_folds(y, groups)
         pairs, candidates = fold_pairs(fold_of), list(ParameterGrid(self.grid))
         if not pairs:
             problem = "too few people share classes to validate on people who were not trained on"

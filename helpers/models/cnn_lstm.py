@@ -28,7 +28,7 @@ TREATMENTS = ("none", "weights", "focal", "refit", "smote")
 SETTINGS = {"weights": {"class_weight": "balanced"}, "focal": {"loss": "focal"}}
 CHANNELS, GRID, FRAME, STATE = (8, 16), 3, 16, 24  # of the two convolutions; places kept; numbers a map, a clip
 TRAINING = {  # enough steps to leave the class prior behind: tiny has few clips, so it takes fewer a step
-    "tiny": {"epochs": 30, "batch": 8}, "quick": {"epochs": 30, "batch": 32}, "full": {"epochs": 60, "batch": 32},
+    "tiny": {"epochs": 15, "batch": 8}, "quick": {"epochs": 30, "batch": 32}, "full": {"epochs": 60, "batch": 32},
 }  # fmt: skip
 
 

@@ -11,13 +11,19 @@ STOCHASTIC = True
 
 class LeafwiseTrees(ClassifierMixin, BaseEstimator):
     """LightGBM with balanced classes. X: (n, d). 8 leaves: about what three levels have; 20 clips a leaf, the
-    library's default, would leave nothing of a class with ten clips, so 5."""
+    library's default, would leave nothing of a class with ten clips, so 5.
 
-    def __init__(self, n_estimators=200, learning_rate=0.1, num_leaves=8, min_child_samples=5, random_state=0):
+    63 bins a column: a few hundred clips fill no more.
+    """
+
+    def __init__(
+        self, n_estimators=200, learning_rate=0.1, num_leaves=8, min_child_samples=5, max_bin=63, random_state=0
+    ):
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
         self.num_leaves = num_leaves
         self.min_child_samples = min_child_samples
+        self.max_bin = max_bin
         self.random_state = random_state
 
     def fit(self, X, y):

@@ -39,29 +39,38 @@ def verdict_on_changes(table, label):
                 up = (some.gain > 0).sum()
                 parts.append(f"{change} on {outcome} {up} up, {len(some) - up} down of {len(rows)}")
     text = f"**{label}**: {len(held)} of {len(table)} effects hold after Holm's correction"
-    return f"{text}: {'; '.join(parts)}." if parts else f"{text}, none of them on macro-F1 or minority recall."
+    nothing = ", none of them on macro-F1 or minority recall" if len(held) else ""
+    return f"{text}: {'; '.join(parts)}." if parts else f"{text}{nothing}."
 
 
 def verdict_on_claim(table, label, asked):
-    """Source 002's sentence beside these numbers, one change at a time. table: of changes.effects.
+    """Source 002's sentence beside these numbers: SMOTE alone on fear and disgust. table: of changes.effects.
 
-    asked: whether the classes have what the claim is about.
+    asked: outcomes that the claim is about, none where the classes lack them.
     """
     if not asked:
         return f"**{label}**: these classes have neither fear nor disgust, so the claim cannot be asked here."
-    lines = []
-    for change in ("SMOTE", "PCA", "PCA and SMOTE at once"):
-        parts = []
-        for outcome in dict.fromkeys(table.outcome):
-            some = table[(table.change == change) & (table.outcome == outcome)]
-            up, down = (some.p_holm < ALPHA) & (some.gain > 0), (some.p_holm < ALPHA) & (some.gain < 0)
-            parts.append(
-                f"{outcome} {some.gain.min():+.2f} to {some.gain.max():+.2f} ({up.sum()} up, {down.sum()} down)"
-            )
-        lines.append(f"*{change}*: {'; '.join(parts)}")
-    count = table[["feature", "learner"]].drop_duplicates().shape[0]
-    text = f"**{label}**, range over {count} pairs of feature and classifier, and how many hold after correction. "
-    return text + ". ".join(lines) + "."
+    rows = table[(table.change == "SMOTE") & table.outcome.isin(asked)]
+    ranges = [
+        f"{outcome} {some.gain.min():+.2f} to {some.gain.max():+.2f}" for outcome, some in rows.groupby("outcome")
+    ]
+    held = rows[rows.p_holm < ALPHA]
+    up, pairs = (held.gain > 0).sum(), rows[["feature", "learner"]].drop_duplicates().shape[0]
+    return (
+        f"**{label}**: SMOTE alone, over {pairs} pairs of feature and classifier, changes {', '.join(ranges)}. Of "
+        f"these {len(rows)} differences {up} up and {len(held) - up} down hold after correction."
+    )
+
+
+def compute_claim(table):
+    """Table of changes.claim in short: a row a (change, outcome), range over features and classifiers, what held."""
+    held = table.p_holm < ALPHA
+    rows = table.assign(up=held & (table.gain > 0), down=held & (table.gain < 0)).groupby(
+        ["change", "outcome"], sort=False
+    )
+    return rows.agg(
+        lowest=("gain", "min"), highest=("gain", "max"), up=("up", "sum"), down=("down", "sum"), of=("gain", "size")
+    ).reset_index()
 
 
 def verdict_on_unseen(part, unseen):
@@ -76,6 +85,17 @@ def verdict_on_unseen(part, unseen):
             f"`{name}` ({scored} scored) is in {what if share == 1 else f'not in {share:.0%} of training sets'}"
         )
     return f"**{part.label}**: {'; '.join(parts)}. It stays in macro-F1, for all models alike."
+
+
+def verdict_on_sequence(part):
+    """How many maps the recurrent network gets, and what it is where it gets one."""
+    length = part.sequence.shape[1]
+    if length == 1:
+        return (
+            f"**{part.label}**: there is **one flow map a clip**, so the LSTM makes a single step and has nothing to "
+            "remember. Read it here as a small convolutional network; it is no test of sequences."
+        )
+    return f"**{part.label}**: the network reads {length} flow maps a clip."
 
 
 def verdict_on_learning(records):
@@ -104,7 +124,7 @@ def verdict_on_backbones(table):
         for name, row in others.iterrows()
     )
     known = table[table.result == "measured"].name.tolist()
-    text = f"ResNet18 takes {ours.milliseconds:.0f} ms a picture here; {costs}. Macro-F1 is measured for "
+    text = f"On one thread ResNet18 takes {ours.milliseconds:.0f} ms a picture here; {costs}. Macro-F1 is measured for "
     text += ", ".join(f"`{name}` {rows.uf1[name]:.3f}" for name in known) if known else "none of them"
     if "resnet18" not in known:
         text += ": whether ImageNet's features are worth their cost **is not known from this run**"

@@ -3,21 +3,22 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from helpers.evaluation.baselines import STEPS
 from helpers.evaluation.changes import OVERALL
 from helpers.evaluation.scores import BASELINE
+from helpers.models import cnn_lstm
 from helpers.show.plots import PALETTE, QUIET
 
 ALPHA = 0.05
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222")  # Okabe & Ito
 MARKS = {"logistic": "o", "svm": "s", "cnn_lstm": "D"}
-STEPS = ("+none", "+pca+none", "+smote", "+pca+smote", "+weights", "+pca+weights")
 SHOWN = {"+none": "baseline", "+pca+none": "PCA", "+smote": "SMOTE", "+pca+smote": "PCA and SMOTE"}
 
 
 def plot_distribution(part):
     """Share of each class on each side of the split, counts written beside the bars (source 002's figure 4)."""
     counts = part.counts.loc[[name for name in PALETTE if name in part.counts.index]]
-    sides = [name for name in counts if name in ("train", "test", "clips")]
+    sides = [name for name in ("train", "test", "clips") if name in counts]
     figure, grid = plt.subplots(1, len(sides), figsize=(4.6 * len(sides) + 1, 0.36 * len(counts) + 1.4), sharey=True)
     for axes, side in zip(np.atleast_1d(grid), sides, strict=True):
         share = counts[side] / counts[side].sum()
@@ -75,9 +76,9 @@ def plot_changes(table, label):
     """
     changes, features = list(dict.fromkeys(table.change)), list(dict.fromkeys(table.feature))
     outcomes = [name for name in OVERALL if name in set(table.outcome)]
-    size = 10.5, 0.8 * len(changes) + 1.6
-    figure, grid = plt.subplots(1, len(outcomes), figsize=size, sharey=True, squeeze=False)
     combinations = list(dict.fromkeys(zip(table.feature, table.learner, strict=True)))
+    size = 10.5, (0.35 + 0.07 * len(combinations)) * len(changes) + 1.6
+    figure, grid = plt.subplots(1, len(outcomes), figsize=size, sharey=True, squeeze=False)
     shifts = np.linspace(-0.36, 0.36, len(combinations)) if len(combinations) > 1 else [0]
     for axes, outcome in zip(grid[0], outcomes, strict=True):
         for (feature, learner), shift in zip(combinations, shifts, strict=True):
@@ -91,12 +92,13 @@ def plot_changes(table, label):
         axes.axvline(0, color="#222222", linewidth=1, linestyle=":", zorder=0)
         axes.set_title(outcome, fontweight="normal", fontsize=10)
         axes.set_xlabel("difference of scores")
+        axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="x", alpha=0.3)
     grid[0][0].set_yticks(range(len(changes)), changes)
     grid[0][0].invert_yaxis()
-    _legend(
-        figure, dict(zip(features, COLOURS, strict=False)), {who: MARKS[who] for who in dict.fromkeys(table.learner)}
-    )
+    if len(combinations) > 1:
+        marks = {who: MARKS[who] for who in dict.fromkeys(table.learner)}
+        _legend(figure, dict(zip(features, COLOURS, strict=False)), marks)
     figure.suptitle(f"{label}: {(table.p_holm < ALPHA).sum()} of {len(table)} effects hold after correction (filled)")
     return figure
 
@@ -123,14 +125,26 @@ def plot_augmentation(table, feature, label):
     grid[0][0].set_ylabel("score, 0 to 1")
     grid[1][0].set_ylabel("score, 0 to 1")
     _legend(figure, dict(zip(SHOWN.values(), COLOURS, strict=False)), {})
-    figure.suptitle(f"{label}, {feature}: baseline and augmentation, one change at a time")
+    figure.suptitle(f"{label}, {feature}: {describe_augmentation(table, feature)}")
     return figure
+
+
+def describe_augmentation(table, feature):
+    """The finding of plot_augmentation: in how many classes SMOTE alone raises recall, by chance or not."""
+    found = []
+    for learner in ("logistic", "svm"):
+        plain, smote = (
+            table[table.model == f"{feature}:{learner}{step}"].set_index("class").recall for step in ("+none", "+smote")
+        )
+        found.append(f"{(smote > plain).sum()} of {len(plain)} classes ({learner})")
+    return f"SMOTE alone has higher recall in {', '.join(found)}"
 
 
 def plot_network(table, label):
     """Recall of each class by the network with each treatment, 95 % intervals. table: of changes.by_class."""
     classes = [name for name in PALETTE if name in set(table["class"])]
-    models = [name for name in dict.fromkeys(table.model) if name != BASELINE]
+    there = dict.fromkeys([*cnn_lstm.names(), *table.model])
+    models = [name for name in there if name in set(table.model) - {BASELINE}]
     figure, axes = plt.subplots(figsize=(10.5, 4))
     for k, model in enumerate(models):
         some = table[table.model == model].set_index("class").loc[classes]

@@ -78,7 +78,7 @@ def compute_choices(fits):
 
 
 def compute_cost(fits):
-    """Seconds of fitting (search included) over all folds, and milliseconds a clip of predicting, a (task, model)."""
+    """CPU seconds of fitting (search included) over all folds, milliseconds a clip of predicting, by (task, model)."""
     sums = fits.groupby(["task", "model"])[["fit_s", "predict_s", "test"]].sum()
     cost = {"fit_s_all_folds": sums.fit_s, "predict_ms_a_clip": 1000 * sums.predict_s / sums.test}
     return pd.DataFrame(cost).reset_index()

@@ -129,13 +129,15 @@ def plot_checks(bandwidths, placebos, cutoff):
         _bars(right, some.cutoff + 0.006 * (k - 0.5), some, learner, learner)
     right.axvline(cutoff, color="#555555", linestyle=":")
     right.annotate(" the rule's cutoff", (cutoff, 0.98), xycoords=("data", "axes fraction"), fontsize=8.5, va="top")
+    low, high = left.get_ylim()  # where nothing jumps, rounding is no picture
+    left.set_ylim(min(low, -0.05), max(high, 0.05))
     left.set(xlabel="bandwidth, in units of imbalance", ylabel="jump in minority recall")
     right.set(xlabel="placebo cutoff, imbalance")
     for axes, title in ((left, f"at {cutoff:g}, by bandwidth"), (right, "at cutoffs where nothing changes")):
         axes.axhline(0, color="#222222", linewidth=0.8)
         axes.grid(alpha=0.3)
         axes.set_title(title, fontweight="normal", fontsize=10)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=4)
     jumps = bandwidths[bandwidths.design == "discontinuity"].dropna(subset="effect").groupby("learner").effect
     ranges = [f"{learner} {some.min():+.2f} to {some.max():+.2f}" for learner, some in jumps]
     wrong = int(((placebos.lo > 0) | (placebos.hi < 0)).sum())

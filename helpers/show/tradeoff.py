@@ -135,6 +135,27 @@ def plot_tradeoff(table, task):
     return figure
 
 
+def plot_poster(table, task, names):
+    """The poster's figure 6 on unseen people: accuracy and weighted F1 of some models, 95 % intervals over people.
+
+    table: of tradeoff.table, with the majority row; names: the models to show, in their order.
+    """
+    rows, floor = table.set_index("model").loc[names[::-1]], table.set_index("model").loc["majority"]
+    figure, grid = plt.subplots(1, 2, figsize=(8.5, 0.42 * len(names) + 1.4), sharey=True)
+    for axes, (measure, label) in zip(grid, (("accuracy", "accuracy"), ("weighted_f1", "weighted F1")), strict=True):
+        colours = [colour(name) for name in rows.index]
+        axes.hlines(rows.index, rows[f"{measure}_lo"], rows[f"{measure}_hi"], colors=colours, linewidth=2.5)
+        axes.scatter(rows[measure], rows.index, color=colours, s=42, zorder=3)
+        axes.axvline(floor[measure], color=QUIET, linestyle=":", zorder=0)
+        axes.set(xlim=(0, 1), xlabel=f"{label}, 0 to 1")
+        axes.grid(axis="x", alpha=0.3)
+    figure.supxlabel("dotted: always the commonest class; bars: 95 % interval over people", fontsize=9)
+    leads = rows.accuracy.nlargest(2)
+    told = f"{leads.index[0]} has the highest accuracy, by {leads.iloc[0] - leads.iloc[1]:.3f}"
+    figure.suptitle(f"{task}, the poster's four models: {told}")
+    return figure
+
+
 def say_front(table, predictions):
     """Is there anything to trade? Who is passed by no other learner in UF1, worst recall and fidelity together.
 
@@ -174,7 +195,9 @@ def say_claim(claim, verdict, found, point):
         "not shown": "**is not shown here**: after correction it is neither better than all others nor worse than any",
     }[verdict]
     place = "has the highest" if rank == 1 else f"is number {rank} of {len(ranked)} in"
+    measured = measure.replace("_f1", " F1")
     return (
-        f"*{claim}* {words}. `{claimed}` {place} {measure}, {values[claimed]:.3f}; `{leader}` has {values[leader]:.3f} "
-        f"(difference {row.gain:+.3f}, {row.lo:+.3f} to {row.hi:+.3f}, corrected p {p_value(row.p_holm)})."
+        f"*{claim}* {words}. `{claimed}` {place} {measured}, {values[claimed]:.3f}; `{leader}` has "
+        f"{values[leader]:.3f} (difference {row.gain:+.3f}, {row.lo:+.3f} to {row.hi:+.3f}, corrected p "
+        f"{p_value(row.p_holm)})."
     )
