@@ -14,7 +14,7 @@ from helpers import workspace
 from helpers.evaluation import ablation, arrays, hybrids, predictions, scores, subjects
 from helpers.models import fused_svm
 from helpers.motion import faces
-from helpers.show import hybrid, hybrid_faces, plots
+from helpers.show import hybrid, hybrid_faces, hybrid_failures, plots
 from helpers.show import hybrid_verdicts as verdicts
 
 TINY, TASK = workspace.profile("tiny"), "megc3-loso"
@@ -143,7 +143,9 @@ def data():
     X, y, groups = clips()
     samples = samples_of(groups).assign(emotion=y, kind="flow")
     samples.attrs = {"dataset": "demo", "synthetic": True}
-    return arrays.Arrays(samples, {"flow": X[:, :1], "windows": X}, {"frames": "none"}, "px", pd.DataFrame())
+    return arrays.Arrays(
+        samples, {"flow": X[:, :1], "windows": X, "standard": X}, {"frames": "none"}, "px", pd.DataFrame()
+    )
 
 
 def test_every_model_that_applies_is_asked_and_the_others_are_named(data, tmp_path):
@@ -173,12 +175,12 @@ def test_the_network_is_looked_into_on_people_it_was_not_trained_on(data):
 
 
 def test_weak_motion_that_is_missed_is_said_so(data):
-    strength = hybrid_faces.strength(data)
+    strength = hybrid_failures.strength(data)
     assert strength.shape == (48,) and (strength > 0).all()
     rows = data.samples[["sample_id", "subject"]].assign(y_true=data.samples.emotion, said="others", p_true=0.1)
     missed = rows.assign(missed=(strength < np.median(strength)).astype(float))
-    said = hybrid_faces.say_failures(missed, data, ["a"], TASK, 100, 0)
+    said = hybrid_failures.say_failures(missed, data, ["a"], TASK, 100, 0)
     assert "24 of 48 clips" in said and "weaker motion is missed more" in said
-    none = hybrid_faces.say_failures(missed.assign(missed=[0.1, 0.2] * 24), data, ["a"], TASK, 100, 0)
+    none = hybrid_failures.say_failures(missed.assign(missed=[0.1, 0.2] * 24), data, ["a"], TASK, 100, 0)
     assert "0 of 48 clips" in none and "no confusion stands out" in none
-    plots.close(hybrid_faces.plot_failures(missed, data, may_show=True))
+    plots.close(hybrid_failures.plot_failures(missed, data, may_show=True))

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 
 from helpers import labels, models, workspace
-from helpers.evaluation import ablation, arrays, attribution, predictions, scores, splits
+from helpers.evaluation import ablation, arrays, attribution, predictions, regions, scores, splits
 from helpers.models import _frame_cnn, _layers, _regions, fused_svm
 from helpers.models._frame_cnn import FrameCNN, examples
 from helpers.models._regions import BOXES, WIDTH, RegionNetwork
@@ -23,7 +23,7 @@ from helpers.workspace import NotApplicable, WorkbookError
 
 TINY, QUICK, FULL = (workspace.profile(name) for name in ("tiny", "quick", "full"))
 CLASSES = ("disgust", "happiness", "others")
-REGIONAL = models.names("windows")
+REGIONAL = [*models.names("windows"), *models.names("standard")]
 ATTENTIVE = ("roi_graph", "roi_temporal", "roi_hybrid")
 
 
@@ -74,7 +74,8 @@ def hybrid(problem):
 
 
 def test_the_systems_are_found_by_what_they_take():
-    assert set(REGIONAL) == {"full_face_flow", "roi_cnn", "roi_graph", "roi_hybrid", "roi_temporal"}
+    assert models.names("windows") == ["full_face_flow"]
+    assert models.names("standard") == ["roi_cnn", "roi_graph", "roi_hybrid", "roi_temporal"]
     assert models.names("frames") == ["rgb_cnn"] and models.names("fused") == ["fused_svm"]
     assert not set(REGIONAL) & set(models.names()), "models of the workbook's own maps are a list of their own"
     assert all(models.stochastic(name) for name in [*REGIONAL, "rgb_cnn", *fused_svm.names()])
@@ -385,7 +386,8 @@ def test_ready_made_maps_have_one_window_and_no_frames(smic_maps):
 
     samples = datasets.load("megc2019", str(smic_maps))
     found = arrays.of(samples, TINY)
-    assert found.of("roi_hybrid").shape == (164, 1, 3, 28, 28) and found.units == "8-bit"
+    assert found.of("full_face_flow").shape == (164, 1, 3, 28, 28) and found.units == "8-bit"
+    assert found.of("roi_hybrid").shape == (164, 1, 3, 64, 64)
     for name in ("rgb_cnn", "fused_svm+neither"):
         with pytest.raises(NotApplicable, match=f"{re.escape(name)}.*flow maps have no frames"):
             found.of(name)
@@ -394,6 +396,26 @@ def test_ready_made_maps_have_one_window_and_no_frames(smic_maps):
         warnings.simplefilter("ignore", DidNotLearn)
         network.fit(found.of("roi_hybrid"), labels.targets(samples, "megc3").to_numpy(str))
     assert network.attention(found.of("roi_hybrid")[:2]).shape == (2, 4, 4)
+
+
+@pytest.mark.parametrize("name", list(faces.REGIONS))
+@pytest.mark.parametrize("side", [64, 224])
+def test_regions_of_public_maps_are_cut_where_notebook_04_sees_them(name, side):
+    """Motion planted in one of notebook 04's public boxes is in the region of that name, as far as the map reaches."""
+    maps, box = np.full((1, 1, 3, 28, 28), 5, np.float32), regions.boxes(28, public=True)[name]
+    maps[0, 0, :2, box] += 3  # on head motion of 5, which the median takes off
+    there = arrays.placed(maps, side)
+    filled = (flow.regions(there, size=24)[0, 0, :, 0] > 1.5).mean(axis=(1, 2))
+    assert filled.max() > 0.65 and list(faces.REGIONS)[filled.argmax()] == name
+    assert faces.region(there, name)[0, 0, 0].sum() > 0.9 * there[0, 0, 0].sum(), "nearly nothing of it is outside"
+
+
+def test_the_place_of_public_maps_undoes_the_place_of_boxes():
+    for public, own in zip(regions.boxes(224, public=True).values(), regions.boxes(224).values(), strict=True):
+        maps = np.zeros((1, 1, 3, 224, 224), np.float32)
+        maps[0, 0, 2] = public
+        there = arrays.placed(maps, 224)[0, 0, 2] > 0.5
+        assert (there & own).sum() / there.sum() > 0.9
 
 
 def test_predictions_take_structured_arrays_and_name_the_sample_that_is_not_finite(tmp_path, monkeypatch):
@@ -424,7 +446,7 @@ def test_systems_stand_in_one_table_with_what_they_learned(monkeypatch):
     monkeypatch.setenv(workspace.JOBS_VARIABLE, "1")
     monkeypatch.setitem(_regions.SETTINGS, "tiny", _regions.SETTINGS["tiny"] | {"epochs": 6})
     X, y, groups = clips(n=36)
-    found = found_of(groups, windows=X, flow=X[:, :1])
+    found = found_of(groups, windows=X, standard=X, flow=X[:, :1])
     names = ("majority", "rgb_cnn", "roi_cnn", "roi_hybrid")
     folds = splits.parts(found.samples, 2)
     table, records, absent = ablation.predict(names, found, y, CLASSES, folds, "demo-parts", TINY)

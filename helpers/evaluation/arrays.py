@@ -4,6 +4,7 @@
 |---|---|
 | flow | onset to apex, (n, 1, 3, 28, 28), as everywhere in the workbook |
 | windows | onset to apex, apex to offset: (n, 2, 3, S, S); of ready-made maps the one window that there is |
+| standard | the same in the standard crop, where `motion.faces.REGIONS` are: ready-made maps are put in place |
 | frames | onset, apex, offset: (n, 3, S, S, 3) RGB uint8 |
 | fused | a structured array: frames, flow of the three windows, and features measured on them |
 """
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import features, models
+from helpers.evaluation import regions
 from helpers.models import fused_svm
 from helpers.motion import faces, flow
 from helpers.workspace import NotApplicable
@@ -23,7 +25,7 @@ WINDOWS = (flow.RISE, flow.FALL, flow.WHOLE)
 SIDE = 64  # pixels of frames that features are measured on, of frames and maps of the fused SVM in profile full
 # Side of maps, of RGB frames, of what the fused SVM's network sees; and of the crop in which flow is measured
 SIDES = {
-    "tiny": {"windows": 64, "frames": 32, "fused": 24}, "quick": {"windows": 64, "frames": 48, "fused": 24},
+    "tiny": {"windows": 64, "frames": 32, "fused": 24}, "quick": {"windows": 64, "frames": 32, "fused": 24},
     "full": {"windows": 224, "frames": 224, "fused": SIDE},
 }  # fmt: skip
 CROP = {"full": 224}
@@ -59,7 +61,7 @@ def of(samples, profile):
     if set(samples.kind) == {"flow"}:
         motion = flow.onset_to_apex(samples)
         why = dict.fromkeys(("frames", "fused"), "flow maps have no frames")
-        kinds = {"flow": motion.values, "windows": motion.values}
+        kinds = {"flow": motion.values, "windows": motion.values, "standard": placed(motion.values, sides["windows"])}
         return Arrays(motion.select(samples), kinds, why, motion.units, motion.left_out)
     setting = flow.Setting(windows=WINDOWS, size=sides["windows"], crop=CROP.get(profile.name, 128))
     motion = flow.extract(samples, setting)
@@ -67,6 +69,7 @@ def of(samples, profile):
     kinds = {
         "flow": flow.onset_to_apex(samples).values,
         "windows": motion.values[:, :2],
+        "standard": motion.values[:, :2],
         "frames": faces.key_frames(samples, sides["frames"]),
         "fused": fused(samples, motion.values, sides["fused"]),
     }
@@ -90,6 +93,28 @@ def fused(samples, maps, side):
     for name, values in found.items():
         array[name] = values
     return array
+
+
+def placed(maps, side):
+    """Ready-made maps (n, T, 3, H, W) where they lie in the standard crop: (n, T, 3, side, side) float32.
+
+    The inverse of what `regions.boxes` does for public maps, so that boxes of the standard crop lie on the parts of the
+    face. The public crop covers the middle of the standard one. What is around it is unknown and stays zero; each map's
+    median of u and v is taken off before, so that zero means still.
+    """
+    maps = np.array(maps, np.float32)
+    maps[:, :, :2] -= np.median(maps[:, :, :2], axis=(-2, -1), keepdims=True)
+    left, right, eyes = regions.PUBLIC["eyes"]
+    (there_left, there_eyes), (there_right, _), *_, (_, there_mouth) = faces.POINTS
+    wide, high = right - left, regions.PUBLIC["mouth"] - eyes
+    scale = np.array([wide / (there_right - there_left), high / (there_mouth - there_eyes)])
+    shift = np.array([left, eyes]) - scale * [there_left, there_eyes]
+    size = np.array([maps.shape[-1], maps.shape[-2]])
+    step = scale * size / side  # pixels of a map for one of the crop; centres of pixels lie at halves
+    matrix = np.column_stack([np.diag(step), shift * size + step / 2 - 0.5])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flat = [cv2.warpAffine(one, matrix, (side, side), flags=how) for one in maps.reshape(-1, *maps.shape[-2:])]
+    return np.stack(flat).reshape(*maps.shape[:3], side, side)
 
 
 def resized(values, side):

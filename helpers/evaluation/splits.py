@@ -4,12 +4,12 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from helpers.workspace import WorkbookError
 
 SIDES = {"train", "test"}
-FEWER = {"tiny": 3, "quick": 8}  # demo people among whom networks are compared; profile full takes all of them
+FEWER = {"tiny": 4, "quick": 8}  # demo people among whom networks are compared; profile full takes all of them
 
 
 class Fold(NamedTuple):
@@ -49,17 +49,17 @@ def grouped(samples, y, n):
     return _apart([Fold(f"part{number}", *part) for number, part in enumerate(parts)], samples)
 
 
-def for_networks(samples, profile):
-    """Whose clips networks are trained and asked on: (n,) bool. Real people all, of drawn ones some, by profile.
+def parts(samples, n):
+    """n folds of whole people with about as many clips each, whatever their classes; fewer for fewer people.
 
-    Networks take long, and leaving out one person at a time is not given up for that; so the demo is cut instead, to
-    the people who show the most emotions (then: the most clips), that rare ones stay in. samples.attrs["synthetic"]
-    says what is drawn.
+    For a training that is looked into; a headline is leave-one-subject-out. A class that one part's people alone show
+    is not there to train on when they are held out.
     """
-    if not samples.attrs["synthetic"] or profile.name not in FEWER:
-        return np.full(len(samples), True)
-    shown = samples.groupby("subject").emotion.agg(["nunique", "size"]).sort_values(["nunique", "size"], kind="stable")
-    return samples.subject.isin(shown.index[-FEWER[profile.name] :]).to_numpy()
+    people = samples.subject.to_numpy()
+    if len(set(people)) < 2:
+        raise WorkbookError("only one person here: nothing is left to train on", remedy="give at least two persons")
+    found = GroupKFold(min(n, len(set(people)))).split(people, groups=people)
+    return _apart([Fold(f"part{number}", *part) for number, part in enumerate(found)], samples)
 
 
 def for_networks(samples, profile):

@@ -25,7 +25,7 @@ from helpers.workspace import WorkbookError
 # What models are made of, in this folder because only models use it; a module that is listed here is no model
 PARTS = ("focal", "imbalance", "training")
 TUNED = "_tuned"
-KINDS = ("flow", "windows", "frames", "fused")  # of arrays that models take
+KINDS = ("flow", "windows", "standard", "frames", "fused")  # of arrays that models take
 
 
 def names(kind="flow"):

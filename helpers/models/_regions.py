@@ -20,7 +20,7 @@ BOXES = REGIONS | WHOLE
 SMALL = {"channels": (8, 16, 32, 64), "rate": 1e-3, "dropout": SOURCES["microfacial"]["dropout"]}
 SETTINGS = {
     "tiny": SMALL | {"size": 16, "epochs": 15, "batch": 8},
-    "quick": SMALL | {"size": 24, "epochs": 20, "batch": 32},
+    "quick": SMALL | {"size": 16, "epochs": 15, "batch": 32},
     "full": SOURCES["microfacial"] | {"size": 224, "channels": (32, 64, 128, 256), "device": "auto"},
 }
 
@@ -28,7 +28,8 @@ SETTINGS = {
 class RegionNetwork(NetworkClassifier):
     """Classifier of flow (n, T, 3, H, W), from which it cuts R regions, or of regions already cut (n, T, R, 3, h, w).
 
-    T windows: onset to apex and apex to offset, or one alone; a window that is zero throughout is padding. regions:
+    The boxes are those of the standard crop: maps of another crop are to be put there first (`arrays.placed`). T
+    windows: onset to apex and apex to offset, or one alone; a window that is zero throughout is padding. regions:
     names in BOXES. size: side in pixels to which each region is stretched. channels: of the four blocks. training: as
     of NetworkClassifier. Raises WorkbookError for unknown regions, for regions smaller than the blocks need, and for
     arrays with another number of regions or channels.

@@ -14,7 +14,7 @@ STOCHASTIC = True
 SIDE, WIDTH = 28, 1024
 TRAINING = {"epochs": 100, "batch": 64, "rate": 1e-4, "decay": 0.0, "clip": None, "dropout": 0.5}
 SETTINGS = {
-    "tiny": TRAINING | {"epochs": 15, "batch": 16, "rate": 1e-3}, "quick": TRAINING | {"epochs": 25, "rate": 5e-4},
+    "tiny": TRAINING | {"epochs": 15, "batch": 16, "rate": 1e-3}, "quick": TRAINING | {"epochs": 15, "rate": 1e-3},
     "full": TRAINING,
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from helpers.models import GroupedPipeline
 from helpers.models._regions import RegionNetwork, settings
 
 STOCHASTIC = True
-TAKES = "windows"
+TAKES = "standard"
 
 
 class ROICNN(RegionNetwork):

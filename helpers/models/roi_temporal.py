@@ -9,7 +9,7 @@ from helpers.models import GroupedPipeline
 from helpers.models._regions import WIDTH, RegionNetwork, settings
 
 STOCHASTIC = True
-TAKES = "windows"
+TAKES = "standard"
 
 
 class ROITemporal(RegionNetwork):

@@ -17,8 +17,8 @@ STOCHASTIC = True
 SIDE, FILTERS = 28, 3 + 5 + 8
 PAPER = {"epochs": 800, "batch": 256, "rate": 5e-5, "decay": 0.0, "clip": None, "dropout": 0.5}
 SETTINGS = {
-    "tiny": PAPER | {"epochs": 60, "batch": 16, "rate": 5e-3},
-    "quick": PAPER | {"epochs": 40, "batch": 64, "rate": 5e-4},
+    "tiny": PAPER | {"epochs": 20, "batch": 16, "rate": 5e-3},
+    "quick": PAPER | {"epochs": 20, "batch": 64, "rate": 2e-3},
     "full": PAPER,
 }  # fmt: skip
 

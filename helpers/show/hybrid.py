@@ -119,7 +119,8 @@ def plot_people(summary, people, model, task):
     single = people[people.emotions == 1]
     more = people[people.emotions > 1]
     for some, colour, name in ((more, LINEAR, "several classes"), (single, OTHER, "one class: UAR is accuracy")):
-        right.scatter(some.n, some.uar, color=colour, alpha=0.7, s=30, label=f"{name} ({len(some)})", linewidth=0)
+        if len(some):
+            right.scatter(some.n, some.uar, color=colour, alpha=0.7, s=30, label=f"{name} ({len(some)})", linewidth=0)
     right.set(xlabel="clips of a person", ylabel=f"UAR of that person, {model}", ylim=(-0.05, 1.3))
     right.legend(loc="upper right")
     apart = (rows.person_mean - rows.pooled).abs().max()

@@ -1,4 +1,4 @@
-"""Where the hybrid looks, drawn on the face; and the clips that most models miss (notebook 06).
+"""Where the hybrid looks, drawn on the face. For notebook 06.
 
 The network that is looked into is trained on some of the people and asked about the others: what it attends to in clips
 that it knows by heart would say little.
@@ -9,14 +9,12 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from helpers import labels, models
-from helpers.evaluation import attribution, regions, splits
+from helpers.evaluation import attribution, splits
 from helpers.evaluation.hybrids import HYBRID
-from helpers.evaluation.scores import interval
 from helpers.models._regions import BOXES
-from helpers.motion import faces, flow
+from helpers.motion import faces
 from helpers.show.plots import ACCENT, PALETTE, QUIET, SHADES
 
 PARTS = 4  # people are parted so often, and one part is asked
@@ -28,17 +26,20 @@ class Look(NamedTuple):
 
     network: object  # fitted
     samples: pd.DataFrame  # (n,) clips of the others
-    X: np.ndarray  # (n, T, 3, H, W)
+    X: np.ndarray  # (n, T, 3, H, W) in the standard crop
     y: np.ndarray  # (n,) their classes
     trained_on: int  # people
 
 
 def look(data, scheme, profile, seed, name=HYBRID):
-    """A Look: the network fitted on three of four parts of the people, each person whole. data: arrays.Arrays."""
+    """A Look: the network fitted on three of four parts of the people, each person whole. data: arrays.Arrays.
+
+    Of the four the part is asked without which most classes are left to train on, then that of most people.
+    """
     y = labels.targets(data.samples, scheme)
     some, y = data.select(y.notna().to_numpy()), y.dropna().to_numpy(str)
     X, who = some.of(name), some.samples.subject.to_numpy(str)
-    fold = max(splits.parts(some.samples, PARTS), key=lambda fold: len(set(y[fold.train])))
+    fold = max(splits.parts(some.samples, PARTS), key=lambda fold: (len(set(y[fold.train])), len(set(who[fold.test]))))
     model = models.build(name, profile, seed).fit(X[fold.train], y[fold.train], groups=who[fold.train])
     known = np.isin(y[fold.test], model.classes_)
     asked = fold.test[known]
@@ -89,7 +90,10 @@ def plot_attention(found, picture):
     face.set_axis_off()
     face.set_title("share of attention that a region gets", fontsize=9.5, fontweight="normal")
     _heat(table, edges, list(received), "graph: a row listens to a column")
-    _heat(time, windows, ["onset→apex", "apex→offset"][: len(windows)], "windows, likewise")
+    if len(windows) > 1:
+        _heat(time, windows, ["onset→apex", "apex→offset"], "windows, likewise")
+    else:
+        time.set_axis_off()  # a single window listens to itself
     most = max(received, key=received.get)
     figure.suptitle(f"The graph listens to {most} most ({received[most]:.2f}; alike would be {alike:.2f})")
     return figure
@@ -114,8 +118,9 @@ def say_attention(found):
     """How far attention is from treating all regions alike, and how much it depends on the clip."""
     received, edges, _, spread = attention(found)
     most, least = max(received, key=received.get), min(received, key=received.get)
+    asked = found.samples.subject.nunique()
     return (
-        f"Trained on {found.trained_on} people and asked about {found.samples.subject.nunique()} others: `{most}` gets "
+        f"Trained on {found.trained_on} people and asked about {asked} other{'s' * (asked > 1)}: `{most}` gets "
         f"**{received[most]:.2f}** of the attention, `{least}` {received[least]:.2f}; weights reach "
         f"from {edges.min():.2f} to {edges.max():.2f} where alike would be {1 / len(received):.2f}, and differ between "
         f"clips by a standard deviation of {spread:.3f}."
@@ -175,65 +180,3 @@ def say_gradients(explained):
         f"Attributions must add up to the difference between the class's score for the clip and for no motion; on "
         f"average {rest:.1%} of it is missing, which is the error of taking {STEPS} steps."
     )
-
-
-def strength(data):
-    """(n,) mean length of onset-to-apex flow inside the regions, in the units of the maps."""
-    maps = data.kinds["flow"]
-    moved = maps[:, 0, :2] - np.median(maps[:, 0, :2], axis=(-2, -1), keepdims=True)
-    return np.hypot(moved[:, 0], moved[:, 1])[:, regions.boxes_of(maps, data.samples)[regions.BOXES]].mean(axis=1)
-
-
-def say_failures(missed, data, names, task, resamples, seed):
-    """How many clips most models miss, which class and confusion most, and whether weak motion is the reason."""
-    hard = missed[missed.missed > 0.5]
-    share = (missed.missed > 0.5).groupby(missed.y_true).mean().sort_values()
-    pairs = hard.groupby(["y_true", "said"]).size()
-    pair = (
-        f"the commonest confusion is {' taken for '.join(pairs.idxmax())}" if len(hard) else "no confusion stands out"
-    )
-    moved = missed.sample_id.map(dict(zip(data.samples.sample_id, strength(data), strict=True))).to_numpy()
-    rho = stats.spearmanr(moved, missed.missed).statistic
-    low, high = interval(_drawn_rho(moved, missed, resamples, seed))
-    weak = "weaker motion is missed more" if high < 0 else "stronger motion is missed more"
-    weak = "no relation" if low <= 0 <= high else weak
-    return (
-        f"**{task}**: {len(hard)} of {len(missed)} clips are missed by most of {len(names)} models, "
-        f"{(missed.missed == 1).sum()} by all. Hardest is {share.index[-1]} ({share.iloc[-1]:.0%} of its clips), "
-        f"easiest {share.index[0]} ({share.iloc[0]:.0%}); {pair}. Strength of motion and being missed: rank "
-        f"correlation {rho:+.2f} ({low:+.2f} to {high:+.2f}), {weak}."
-    )
-
-
-def _drawn_rho(moved, missed, resamples, seed):
-    """Rank correlations of resampled people."""
-    rng, rows = np.random.default_rng(seed), list(missed.groupby("subject").indices.values())
-    drawn = []
-    for _ in range(min(resamples, 500)):
-        some = np.concatenate([rows[k] for k in rng.integers(len(rows), size=len(rows))])
-        drawn.append(stats.spearmanr(moved[some], missed.missed.to_numpy()[some]).statistic)
-    return np.array(drawn)[np.isfinite(drawn)]
-
-
-def plot_failures(missed, data, may_show, shown=6, size=128):
-    """The clips that most models miss, at most two a class: apex frame where it may be shown, flow by direction."""
-    some = missed.groupby("y_true").head(2).head(shown)
-    rows, may_show = data.samples.set_index("sample_id", drop=False), may_show and "frames" in data.kinds
-    inside = regions.boxes_of(data.kinds["windows"], data.samples)[regions.BOXES]
-    figure, grid = plt.subplots(1 + may_show, len(some), figsize=(1.75 * len(some), 1.75 * (1 + may_show) + 1.1),
-                                squeeze=False)  # fmt: skip
-    for axes, clip in zip(grid.T, some.itertuples(), strict=True):
-        row = rows.loc[clip.sample_id]
-        moved = data.kinds["windows"][rows.index.get_loc(clip.sample_id), 0, :2].astype(np.float32)
-        moved = moved - np.median(moved, axis=(1, 2), keepdims=True)
-        longest = np.percentile(np.hypot(*moved)[inside], 99)
-        if may_show:
-            axes[0].imshow(faces.crops(row, (row.apex,), size, gray=False)[0])
-        axes[-1].imshow(flow.hsv(moved * np.where(inside, 1, 0.15).astype(np.float32), longest))
-        title = f"{clip.y_true}\nsaid {clip.said}\n{clip.missed:.0%} miss it"
-        axes[0].set_title(title, loc="center", fontsize=8.5, fontweight="normal")
-        for spot in axes:
-            spot.set_axis_off()
-    what = "apex frame above, motion below" if may_show else "their motion"
-    figure.suptitle(f"Missed by most: {what} (hue: direction; dimmed outside the regions)")
-    return figure
