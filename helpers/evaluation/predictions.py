@@ -54,7 +54,8 @@ def fit_folds(keys, X, samples, y, profile, store=None, label="folds", settings=
     Returns a dict a key: `classes` of the fit, `y_pred` and `p` of the fold's test rows, CPU seconds `fit_s` and
     `predict_s`, `record` of the model, `stored`. WorkbookError names the first sample with NaN or infinity.
     """
-    broken = ~np.isfinite(X).reshape(len(X), -1).all(axis=1)
+    fields = [X[name] for name in X.dtype.names] if X.dtype.names else [X]
+    broken = ~np.all([np.isfinite(values).reshape(len(X), -1).all(axis=1) for values in fields], axis=0)
     if broken.any():
         remedy = "leave such samples out by name, or repair the feature"
         row = samples.sample_id.iloc[broken.argmax()]

@@ -4,12 +4,12 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from helpers.workspace import WorkbookError
 
 SIDES = {"train", "test"}
-FEWER = {"tiny": 3, "quick": 8}  # demo people among whom networks are compared; profile full takes all of them
+FEWER = {"tiny": 4, "quick": 8}  # demo people among whom networks are compared; profile full takes all of them
 
 
 class Fold(NamedTuple):
@@ -47,6 +47,19 @@ def grouped(samples, y, n):
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         parts = list(StratifiedGroupKFold(min(n, people)).split(y, y, subjects))
     return _apart([Fold(f"part{number}", *part) for number, part in enumerate(parts)], samples)
+
+
+def parts(samples, n):
+    """n folds of whole people with about as many clips each, whatever their classes; fewer for fewer people.
+
+    For a training that is looked into; a headline is leave-one-subject-out. A class that one part's people alone show
+    is not there to train on when they are held out.
+    """
+    people = samples.subject.to_numpy()
+    if len(set(people)) < 2:
+        raise WorkbookError("only one person here: nothing is left to train on", remedy="give at least two persons")
+    found = GroupKFold(min(n, len(set(people)))).split(people, groups=people)
+    return _apart([Fold(f"part{number}", *part) for number, part in enumerate(found)], samples)
 
 
 def for_networks(samples, profile):

@@ -56,8 +56,9 @@ def features(X):
 
 
 def finite(X):
-    """Any array (n, ...) of numbers; WorkbookError names the first row that holds NaN or infinity."""
-    bad = ~np.isfinite(_filled(X)).reshape(len(X), -1).all(axis=1)
+    """Any array (n, ...) of numbers, structured or not; WorkbookError names the first row with NaN or infinity."""
+    fields = [X[name] for name in X.dtype.names] if _filled(X).dtype.names else [X]
+    bad = ~np.all([np.isfinite(values).reshape(len(X), -1).all(axis=1) for values in fields], axis=0)
     if bad.any():
         problem = f"the numbers are not finite ({bad.sum()} such row{'s' if bad.sum() > 1 else ''}, this is the first)"
         raise WorkbookError(

@@ -1,10 +1,11 @@
 """Models: one file each, found by discovery. A file has the paper in its docstring and `build(profile, seed)`,
 which returns an unfitted scikit-learn classifier whose `fit(X, y, groups=None)` sees training rows only.
 
-X is flow (n, T, 3, H, W) float32; y is (n,) str; groups is (n,) str, the person of each row. A model whose fit draws
-random numbers sets `STOCHASTIC = True`; only those are repeated over seeds. A file may also have
-`tuned(profile, seed)`: the same classifier with its settings searched inside the training people (`_tuning`). It is a
-model too, under the file's name and `_tuned`, so that what tuning brings can be seen.
+X is flow (n, T, 3, H, W) float32, or what the file's `TAKES` names (evaluation/arrays.py makes it); y is (n,) str;
+groups is (n,) str, the person of each row. A model whose fit draws random numbers sets `STOCHASTIC = True`; only those
+are repeated over seeds. A file may also have `tuned(profile, seed)`: the same classifier with its settings searched
+inside the training people (`_tuning`). It is a model too, under the file's name and `_tuned`, so that what tuning
+brings can be seen.
 """
 
 import importlib
@@ -24,17 +25,24 @@ from helpers.workspace import WorkbookError
 # What models are made of, in this folder because only models use it; a module that is listed here is no model
 PARTS = ("focal", "imbalance", "training")
 TUNED = "_tuned"
+KINDS = ("flow", "windows", "standard", "frames", "fused")  # of arrays that models take
 
 
-def names():
-    """Names of the known models: of their files, and with `_tuned` where the file says how it is tuned."""
-    plain = [name for name in workspace.modules(__path__) if name not in PARTS]
-    return sorted([*plain, *(f"{name}{TUNED}" for name in plain if hasattr(_file(name), "tuned"))])
+def names(kind="flow"):
+    """Names of the models that take "flow" (or other arrays): of their files, and `_tuned` where a file has that."""
+    files = {name: _file(name) for name in workspace.modules(__path__) if name not in PARTS}
+    plain = [name for name, file in files.items() if getattr(file, "TAKES", "flow") == kind]
+    return sorted([*plain, *(f"{name}{TUNED}" for name in plain if hasattr(files[name], "tuned"))])
+
+
+def takes(name):
+    """What a model is fed, one of KINDS."""
+    return getattr(_keeper(name) if "+" in name else module(name), "TAKES", "flow")
 
 
 def module(name):
     """The module of a model; WorkbookError lists the known names."""
-    workspace.require_known(name, names(), "model")
+    workspace.require_known(name, [known for kind in KINDS for known in names(kind)], "model")
     return _file(name.removesuffix(TUNED))
 
 

@@ -66,19 +66,27 @@ class Tuned(ClassifierMixin, BaseEstimator):
         own = {"chosen": candidates[best], "inner_macro_f1": float(found[best])}
         self.record_ = own | {"tried": [[one, float(score)] for one, score in zip(candidates, found, strict=True)]}
         if not hasattr(self.pipeline_, "predict_proba"):
-            self.temperature_ = temperature(values[best, held_out], codes[held_out])
-            self.record_ |= {"temperature": self.temperature_, "calibrated_on": len(held_out)}
+            self.record_ |= self._calibrate(values[best, held_out], codes[held_out])
+            self.record_["calibrated_on"] = len(held_out)
         return self
 
     def predict_proba(self, X):
         """(n, K) probabilities."""
         if hasattr(self.pipeline_, "predict_proba"):
             return self.pipeline_.predict_proba(X)
-        return softmax(columns(self.pipeline_, X) / self.temperature_, axis=1)
+        return self._probabilities(columns(self.pipeline_, X))
 
     def predict(self, X):
         """(n,) classes."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _calibrate(self, values, truth):
+        """Learn to make probabilities of decision values (n, K) of unseen rows; return what is to be recorded."""
+        self.temperature_ = temperature(values, truth)
+        return {"temperature": self.temperature_}
+
+    def _probabilities(self, values):
+        return softmax(values / self.temperature_, axis=1)
 
     def _held_out(self, candidates, X, y, X_test):
         """(candidates, n, K) values for one inner fold; what stands before the classifier is fitted once a setting."""
