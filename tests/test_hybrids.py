@@ -165,6 +165,8 @@ def test_regions_that_are_cut_already_are_taken_as_they_are(hybrid, problem):
     with torch.inference_mode():
         found = [network["regions"](x) for x in (whole, cut)]
     assert found[0].shape == (48, 2, 4, WIDTH) and torch.allclose(*found, atol=1e-4)
+    cut = hybrid.predict(flow.regions(X, size=16))
+    assert (hybrid.predict(X) == cut).mean() > 0.95, "a region that moves as a whole keeps its motion"
     model = ROIHybrid(size=16, channels=(4, 4, 8, 8), epochs=2, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DidNotLearn)
@@ -254,6 +256,8 @@ def test_attribution_refuses_what_it_cannot_explain(hybrid, problem):
         attribution.integrated_gradients(hybrid, X[:1], np.array(["joy"]))
     with pytest.raises(WorkbookError, match="no gradient"):
         attribution.integrated_gradients(models.build("logistic", TINY, 0), X[:1], y[:1])
+    with pytest.raises(WorkbookError, match="no gradient on flow maps"):
+        attribution.integrated_gradients(models.build("rgb_cnn", TINY, 0), X[:1], y[:1])
 
 
 # ------------------------------------------------------------------------------------------------ the fused SVM

@@ -304,6 +304,12 @@ def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
         settled(path).set_params(rate=0.02).fit(X, y, groups)
     with pytest.raises(WorkbookError, match="another configuration: arrays.*labels.*people.*rows"):
         settled(path).fit(X[:54], y[:54], groups[:54])
+    kept = torch.load(path, weights_only=True)
+    elsewhere = kept["identity"].replace('"trained_on": "cpu"', '"trained_on": "cuda"')
+    assert elsewhere != kept["identity"]
+    torch.save(kept | {"identity": elsewhere}, path)
+    with pytest.raises(WorkbookError, match=r"trained_on \(cuda there, cpu here\)"):
+        settled(path).fit(X, y, groups)
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(WorkbookError, match=r"p1.pt: this is no checkpoint.*delete"):
         settled(path).fit(X, y, groups)

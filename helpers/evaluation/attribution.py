@@ -36,9 +36,9 @@ def integrated_gradients(model, X, classes=None, steps=64):
     import torch
 
     network = model[-1] if hasattr(model, "steps") else model
-    if not hasattr(network, "embedding"):
-        remedy = "ask for one of a NetworkClassifier, such as roi_hybrid"
-        raise WorkbookError(f"{type(network).__name__} has no gradient", remedy=remedy)
+    if getattr(network, "KINDS", {}).get(None) != "flow":  # pictures are centred, which is no motion left to start from
+        remedy = "ask for one of a network on flow, such as roi_hybrid"
+        raise WorkbookError(f"{type(network).__name__} has no gradient on flow maps", remedy=remedy)
     classes = network.predict(X) if classes is None else classes
     for label in np.unique(classes):
         require_known(label, list(network.classes_), "class")

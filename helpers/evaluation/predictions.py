@@ -191,6 +191,8 @@ def _context(data, profile):
     files = [
         *helpers.glob("features/*.py"),
         *helpers.glob("models/*.py"),
+        helpers / "motion" / "faces.py",  # where the regions of a face lie
+        helpers / "datasets" / "demo" / "geometry.py",
         helpers / "workspace.py",
         helpers / "storage.py",
         Path(__file__),

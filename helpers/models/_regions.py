@@ -61,10 +61,14 @@ class RegionNetwork(NetworkClassifier):
         return _checks.finite(np.asarray(X))
 
     def prepare(self, X):
-        """Each map's own median off u and v (what is left of head motion); padding stays zero."""
+        """Each map's own median off u and v (what is left of head motion); padding stays zero.
+
+        Regions that were cut already share one head, and its median.
+        """
         X = np.array(X, np.float32)
+        map_axes = (-2, -1) if X.ndim == 5 else (-4, -2, -1)
         real = X.any(axis=(-3, -2, -1), keepdims=True)
-        X[..., :2, :, :] -= np.median(X[..., :2, :, :], axis=(-2, -1), keepdims=True) * real
+        X[..., :2, :, :] -= np.median(X[..., :2, :, :], axis=map_axes, keepdims=True) * real
         return X
 
     def network(self, shape, classes):

@@ -52,7 +52,7 @@ def task(model, X, y, codes, sides, groups):
         order = torch.Generator().set_state(torch.get_rng_state())
     augment = _augmentation.checked(model.augment)
     feed = _inputs.Feed(model.tensors(X), codes, model.standard_, kinds, augment, device, dtype)
-    identity = {"network": type(model).__name__, **model.settings()}
+    identity = {"network": type(model).__name__, "trained_on": device, **model.settings()}
     chance = torch.Generator(device).manual_seed(seed + 1)
     return Task(
         network, feed, *(torch.as_tensor(rows, device=device) for rows in sides),

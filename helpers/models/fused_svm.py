@@ -8,7 +8,8 @@
 
 The 224 columns are standardised and go to an RBF-SVM (Cortes & Vapnik 1995, doi:10.1007/BF00994018) with balanced
 class weights; C and gamma are searched by person. Probabilities are Platt's (1999): a sigmoid a class, fitted to
-decision values of inner people whom neither network nor components nor SVM had seen. The class is that of the largest
+decision values of inner people whom neither network nor components nor SVM had seen (C and gamma they helped to
+choose). The class is that of the largest
 decision value, as sigmoids know how rare a class is and would undo the weights. The re-created documentation does not
 say how its hand-made features become 48; components of the training fold do it here. The network has 425,159
 parameters for seven classes (profile full).

@@ -35,8 +35,8 @@ class ViewEnsemble(ClassifierMixin, BaseEstimator):
 
     views: of symmetry.CHANNELS. ridges: {kernel: ridges to try}. After fit, `record_` tells the kernels averaged, each
     member's ridge and inner log loss, the inner scores of the average, those of the averages not chosen, and on how
-    many clips and inner folds. Inner scores flatter a little: they chose, and pixels were scaled (without labels) over
-    all training people at once. People whom `inner_folds` pins are trained on and never validated on.
+    many clips and inner folds. Inner scores flatter a little: they chose, and pixels were scaled and classes weighted
+    over all training people at once. People whom `inner_folds` pins are trained on and never validated on.
     """
 
     def __init__(self, views=tuple(CHANNELS), ridges=RIDGES):

@@ -85,9 +85,8 @@ def say_people(summary, table, task, model):
     return (
         f"**{task}**, `{model}`: pooled UAR **{row.pooled:.3f}**, mean of people {row.person_mean:.3f} (standard "
         f"deviation {row.person_sd:.3f}, best {row.person_best:.3f}). A person shows {shown:.1f} of "
-        f"{table[table.task == task].y_true.nunique()} classes on average, {one} of {people} people a single one, by "
-        f"which their UAR is their accuracy; and each counts the same, with one clip or with thirty. Among all models "
-        f"{first}."
+        f"{table[table.task == task].y_true.nunique()} classes on average; {one} of {people} people show a single "
+        f"one. Each counts the same, with one clip or with thirty. Among all models {first}."
     )
 
 
