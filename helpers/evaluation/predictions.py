@@ -3,6 +3,7 @@
 import json
 import platform
 import time
+import warnings
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -64,7 +65,9 @@ def fit_folds(keys, X, samples, y, profile, store=None, label="folds", settings=
     context = _context(joblib.hash((X, y, groups, samples.sample_id.to_numpy(str))), profile) if store else ""
     context = storage.digest(context, settings) if settings else context
     work = (delayed(_fold)(*key, profile, X, y, groups, store, context, settings) for key in keys)
-    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1):
+    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1), warnings.catch_warnings():
+        # loky renews a worker that has grown by 300 MB, as one does when torch comes in, and says so; no fold is lost
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
         return list(tqdm(Parallel(return_as="generator")(work), total=len(keys), desc=label, mininterval=5))
 
 
