@@ -277,6 +277,15 @@ def test_sentences_agree_with_their_numbers():
     assert "too few" in rule.verdict_on_placebos(nothing.assign(learner="svm"), nothing)
 
 
+def test_false_jumps_are_named_and_the_largest_has_its_interval():
+    facts = {"cutoff": [0.5, 0.6], "learner": "svm", "effect": [0.01, -0.2], "lo": [0.005, -0.3], "hi": [0.02, 0.1]}
+    twice = pd.concat([pd.DataFrame(facts), pd.DataFrame(facts | {"learner": "logistic", "lo": [-0.1, -0.3]})])
+    widths = pd.DataFrame({"design": ["discontinuity"], "effect": [0.1], "learner": "svm", "bandwidth": [0.1]})
+    said = rule.verdict_on_placebos(twice, widths)
+    assert "**1 of 4**" in said and "`svm` at 0.50, +0.010 (+0.005 to +0.020)" in said
+    assert "largest false jump is -0.200 (-0.300 to +0.100)" in said
+
+
 def test_the_onset_is_where_intervals_leave_zero():
     given = {"learner": "svm", "treatment": "smote", "outcome": "macro-F1"}
     table = pd.DataFrame([given | {"imbalance": r, "lo": lo} for r, lo in ((0.2, -0.1), (0.5, 0.1), (0.8, 0.2))])

@@ -54,9 +54,11 @@ def verdict(answers, learner):
 
 def verdict_on_placebos(placebos, bandwidths):
     """Sentence on false cutoffs and on the choice of the bandwidth. Both tables have a column `learner`."""
+    placebos = placebos.dropna(subset="effect")
     if placebos.empty:
         return "There are too few imbalance ratios for a placebo cutoff."
-    wrong, largest = placebos[(placebos.lo > 0) | (placebos.hi < 0)], placebos.loc[placebos.effect.abs().idxmax()]
+    placebos = placebos.assign(size=placebos.effect.abs())
+    wrong, largest = placebos[(placebos.lo > 0) | (placebos.hi < 0)], placebos.nlargest(1, "size").iloc[0]
     text = f"At **{len(wrong)} of {len(placebos)}** placebo cutoffs, where nothing changes, the interval excludes zero"
     named = [
         f"`{r.learner}` at {r.cutoff:.2f}, {r.effect:+.3f} ({r.lo:+.3f} to {r.hi:+.3f})" for r in wrong.itertuples()
