@@ -60,7 +60,7 @@ def systems(table, records, scores, task, names=SYSTEMS, resamples=2000, seed=0)
     if len(names) > 1:
         pairs = list(zip(names[1:], names[:-1], strict=True))
         steps[:] = compare.pairs(table, task, pairs, "uar", resamples, seed)[["gain", "lo", "hi"]].to_numpy()
-    return learned.T.join(rows).join(steps.astype(float)).rename_axis("model").reset_index()
+    return learned.T.join(rows).join(steps.astype(float)).rename_axis("model").reset_index().infer_objects()
 
 
 def _learned(records):

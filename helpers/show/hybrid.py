@@ -5,19 +5,38 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from helpers.evaluation import logs
+from helpers import models
+from helpers.evaluation import hybrids, logs
 from helpers.show.comparison import LINEAR, OTHER
 from helpers.show.plots import ACCENT, QUIET
 
-SHOWN = ("epochs", "batch", "rate", "decay", "optimiser", "schedule", "loss", "class_weight", "smoothing", "dropout",
-         "clip", "patience", "augment", "size", "channels", "emphasis", "precision")  # fmt: skip
+SHOWN = {
+    "epochs": "passes over the training clips, at most", "batch": "clips a step", "rate": "learning rate",
+    "decay": "weight decay", "optimiser": "", "schedule": "of the learning rate", "loss": "log: cross-entropy",
+    "class_weight": "balanced: classes count equally", "smoothing": "of labels", "dropout": "share of units",
+    "clip": "largest norm of the gradient", "patience": "epochs without gain on inner people before it stops",
+    "augment": "random changes of training clips, at most; rotation in degrees, shift in pixels",
+    "size": "of a region or face, pixels a side", "channels": "filters of each layer",
+    "emphasis": "factor on nose and upper lip", "precision": "auto: mixed on a GPU",
+}  # fmt: skip
+
+
+def compute_arrays(data):
+    """A row a kind of array: shape of a clip, or its parts, and the models that read it. data: arrays.Arrays."""
+    rows = []
+    for kind, values in data.kinds.items():
+        read = ", ".join(name for name in hybrids.MODELS if models.takes(name) == kind)
+        rows.append((kind, ", ".join(values.dtype.names or ()) or str(values.shape[1:]), read))
+    return pd.DataFrame(rows, columns=["array", "shape or parts of a clip", "read by"])
 
 
 def compute_settings(learned):
-    """One screen of settings: a row a setting, a column a network (variants of one network share theirs but a row)."""
-    first = learned.drop_duplicates("model").set_index("model").settings
-    table = pd.DataFrame({model: {name: _short(own.get(name, "")) for name in SHOWN} for model, own in first.items()})
-    return table.rename_axis("setting")
+    """One screen of settings: a row a setting, a column a network; networks with the same settings share one."""
+    alike = {}
+    for model, own in learned.drop_duplicates("model").set_index("model").settings.items():
+        alike.setdefault(tuple(_short(own.get(name, "")) for name in SHOWN), []).append(model)
+    table = pd.DataFrame({", ".join(names): values for values, names in alike.items()}, index=list(SHOWN))
+    return table.assign(meaning=SHOWN.values()).rename_axis("setting")
 
 
 def _short(value):
@@ -71,21 +90,25 @@ def plot_curves(learned, task):
     return figure
 
 
-def panels(changed, signed, over_line):
-    """What `plot_gains` draws of one task: its steps, what AU9/10 bring (None where not asked), all over the line."""
-    found = {"hybrid on regions, a part at a time (UF1)": changed} if len(changed) else {}
+def plot_over(rows):
+    """Networks against the line: rows of `hybrids.over`, one task."""
+    better, other = (rows.verdict == "better").sum(), rows.other.iloc[0]
+    title = f"{rows.task.iloc[0]}: {better} of {len(rows)} networks are better than {other}"
+    return plot_gains({f"network over {other} (UF1)": rows.assign(change=rows.model)}, title)
+
+
+def plot_parts(changed, signed):
+    """Both ablations of one task: its steps, and what AU9/10 bring (None where not asked)."""
+    parts, asked = {"hybrid on regions, a part at a time (UF1)": changed}, pd.concat([changed, signed])
     if signed is not None:
-        pairs = [f"{_variant(row.model)} over {_variant(row.other)}" for row in signed.itertuples()]
-        found[f"fused SVM: recall of {signed.label.iloc[0]}"] = signed.assign(change=pairs)
-    return found | {f"networks over {over_line.other.iloc[0]} (UF1)": over_line.assign(change=over_line.model)}
-
-
-def _variant(name):
-    return name.partition("+")[2]
+        pairs = [f"{row.model} over {row.other}".replace("fused_svm+", "") for row in signed.itertuples()]
+        parts[f"fused SVM: recall of {signed.label.iloc[0]}"] = signed.assign(change=pairs)
+    held = (asked.verdict != "tie").sum()
+    return plot_gains(parts, f"{changed.task.iloc[0]}: {held} of {len(asked)} changes hold after correction")
 
 
 def plot_gains(parts, title):
-    """Paired gains with 95 % intervals, a panel a question. parts: {panel: table}."""
+    """Paired gains with 95 % intervals, a panel a question. parts: {panel: table with `change`}."""
     sizes = [len(rows) for rows in parts.values()]
     figure, grid = plt.subplots(
         len(parts), 1, figsize=(7.8, 0.36 * sum(sizes) + 0.95 * len(parts) + 0.4), squeeze=False,
@@ -121,11 +144,21 @@ def plot_people(summary, people, model, task):
     for some, colour, name in ((more, LINEAR, "several classes"), (single, OTHER, "one class: UAR is accuracy")):
         if len(some):
             right.scatter(some.n, some.uar, color=colour, alpha=0.7, s=30, label=f"{name} ({len(some)})", linewidth=0)
-    right.set(xlabel="clips of a person", ylabel=f"UAR of that person, {model}", ylim=(-0.05, 1.3))
-    right.legend(loc="upper right")
+    right.set(xlabel="clips of a person", ylabel=f"UAR of that person, {model}", ylim=(-0.05, 1.05))
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
     apart = (rows.person_mean - rows.pooled).abs().max()
     figure.suptitle(f"{task}: the two ways to say UAR are up to {apart:.2f} apart")
     return figure
+
+
+def title_confusion(task, model, counts, classes):
+    """The commonest mistake of a confusion matrix, in two lines."""
+    wrong = np.array(counts) - np.diag(np.diag(counts))
+    true, said = np.unravel_index(wrong.argmax(), wrong.shape)
+    found = (
+        f"{classes[true]} is taken for {classes[said]} most often ({wrong.max():g})" if wrong.any() else "no mistake"
+    )
+    return f"{task}, {model}:\n{found}"
 
 
 def keep_logs(run, table):

@@ -123,7 +123,7 @@ def say_attention(found):
         f"Trained on {found.trained_on} people and asked about {asked} other{'s' * (asked > 1)}: `{most}` gets "
         f"**{received[most]:.2f}** of the attention, `{least}` {received[least]:.2f}; weights reach "
         f"from {edges.min():.2f} to {edges.max():.2f} where alike would be {1 / len(received):.2f}, and differ between "
-        f"clips by a standard deviation of {spread:.3f}."
+        f"clips by a standard deviation of {spread:.3f}, between regions by {np.std([*received.values()]):.3f}."
     )
 
 
@@ -167,9 +167,11 @@ def plot_gradients(found, explained):
         grid[0, column].set_title(f"{name}\n{clips} {'clip' if clips == 1 else 'clips'}", loc="center", fontsize=9)
     for axes, label in zip(grid[:, 0], ("onset to apex", "apex to offset"), strict=False):
         axes.set_ylabel(label)
-    figure.colorbar(image, ax=grid, shrink=0.8, label="for (red) or against the class")
+    figure.colorbar(image, ax=grid, shrink=0.8, label="for (red) or against (blue) the class,\n1: largest of the class")
     share = shares(found, explained).mean()
-    figure.suptitle(f"What speaks for or against each class: the {share.idxmax()} box holds {share.max():.0%} of it")
+    pixels = {box: _box(maps, box)[0, 0].size for box in found.network.regions}
+    held = f"holds {share.max():.0%} of it and {pixels[share.idxmax()] / sum(pixels.values()):.0%} of the pixels"
+    figure.suptitle(f"What speaks for or against each class: the {share.idxmax()} box {held}")
     return figure
 
 

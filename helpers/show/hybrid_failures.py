@@ -19,7 +19,7 @@ def strength(data):
 def say_failures(missed, data, names, task, resamples, seed):
     """How many clips most models miss, which class and confusion most, and whether weak motion is the reason."""
     hard = missed[missed.missed > 0.5]
-    share = (missed.missed > 0.5).groupby(missed.y_true).mean().sort_values()
+    share = (missed.missed > 0.5).groupby(missed.y_true).mean()
     pairs = hard.groupby(["y_true", "said"]).size()
     pair = (
         f"the commonest confusion is {' taken for '.join(pairs.idxmax())}" if len(hard) else "no confusion stands out"
@@ -28,13 +28,17 @@ def say_failures(missed, data, names, task, resamples, seed):
     rho = stats.spearmanr(moved, missed.missed).statistic
     low, high = interval(_drawn_rho(moved, missed, resamples, seed))
     weak = "weaker motion is missed more" if high < 0 else "stronger motion is missed more"
-    weak = "no relation" if low <= 0 <= high else weak
+    weak = "no relation can be told" if low <= 0 <= high else weak
     return (
         f"**{task}**: {len(hard)} of {len(missed)} clips are missed by most of {len(names)} models, "
-        f"{(missed.missed == 1).sum()} by all. Hardest is {share.index[-1]} ({share.iloc[-1]:.0%} of its clips), "
-        f"easiest {share.index[0]} ({share.iloc[0]:.0%}); {pair}. Strength of motion and being missed: rank "
+        f"{(missed.missed == 1).sum()} by all. Hardest: {_those(share, share.max())}; "
+        f"easiest: {_those(share, share.min())}; {pair}. Strength of motion and being missed: rank "
         f"correlation {rho:+.2f} ({low:+.2f} to {high:+.2f}), {weak}."
     )
+
+
+def _those(share, value):
+    return f"{', '.join(share.index[share == value])} ({value:.0%} of the clips)"
 
 
 def _drawn_rho(moved, missed, resamples, seed):
@@ -62,7 +66,7 @@ def plot_failures(missed, data, may_show, shown=6, size=128):
         if may_show:
             axes[0].imshow(faces.crops(row, (row.apex,), size, gray=False)[0])
         axes[-1].imshow(flow.hsv(moved * np.where(inside, 1, 0.15).astype(np.float32), longest))
-        title = f"{clip.y_true}\nsaid {clip.said}\n{clip.missed:.0%} miss it"
+        title = f"{clip.sample_id.split('/', 1)[-1]}\n{clip.y_true}\nsaid {clip.said}\n{clip.missed:.0%} miss it"
         axes[0].set_title(title, loc="center", fontsize=8.5, fontweight="normal")
         for spot in axes:
             spot.set_axis_off()

@@ -66,7 +66,7 @@ def say_signs(signs):
     verdict = "a gain" if whole.verdict == "better" else "a loss" if whole.verdict == "worse" else "a tie"
     return (
         f"**{whole.task}**: with emphasis and AU9/10 columns the recall of {whole.label} is {whole.recall:.3f}, "
-        f"{whole.gain:+.3f} to without ({whole.lo:+.3f} to {whole.hi:+.3f}, corrected p {p_value(whole.p_holm)}): "
+        f"{whole.gain:+.3f} over neither ({whole.lo:+.3f} to {whole.hi:+.3f}, corrected p {p_value(whole.p_holm)}): "
         f"{verdict}. Of all {len(signs)} comparisons {len(held)} {'holds' if len(held) == 1 else 'hold'} after "
         "correction."
     )
@@ -81,12 +81,13 @@ def say_people(summary, table, task, model):
     first = (
         f"both put `{pooled}` first" if pooled == mean else f"the first puts `{pooled}` in front, the second `{mean}`"
     )
-    shown = table[table.task == task].groupby("subject").y_true.nunique().mean()
+    showing = table[table.task == task].groupby("y_true").subject.nunique().sort_values()
     return (
         f"**{task}**, `{model}`: pooled UAR **{row.pooled:.3f}**, mean of people {row.person_mean:.3f} (standard "
-        f"deviation {row.person_sd:.3f}, best {row.person_best:.3f}). A person shows {shown:.1f} of "
-        f"{table[table.task == task].y_true.nunique()} classes on average; {one} of {people} people show a single "
-        f"one. Each counts the same, with one clip or with thirty. Among all models {first}."
+        f"deviation {row.person_sd:.3f}, best {row.person_best:.3f}). Among all models {first}. The rarest class, "
+        f"{showing.index[0]}, is shown by {showing.iloc[0]} of {people} people: the pooled score counts it like any "
+        f"other class, the mean of people only with them. The UAR of people with one class, {one} of {people}, "
+        "is their accuracy."
     )
 
 
@@ -94,10 +95,21 @@ def say_documented():
     """Source 003's printed mean beside the pooled score of its own confusion matrix."""
     own = metrics(np.array(DOCUMENTED))
     return (
-        f"The records of that system hold a confusion matrix of {np.sum(DOCUMENTED)} clips. Pooled, it is UAR "
+        f"The records of the first system hold a confusion matrix of {np.sum(DOCUMENTED)} clips. Pooled, it is UAR "
         f"{own['uar']:.3f} and accuracy {own['accuracy']:.3f}; the mean over subjects printed beside it is "
         f"{DOCUMENTED_MEAN:.3f}. Here the honest number is the higher one; nothing makes it so in general."
     )
+
+
+def say_conclusion(over_line):
+    """The title's question answered, task by task, hybrids by name. over_line: {task: of `hybrids.over`}."""
+    parts = []
+    for task, rows in over_line.items():
+        better, worse = ((rows.verdict == verdict).sum() for verdict in ("better", "worse"))
+        own = rows[rows.model.isin(("roi_hybrid", "fused_svm+both"))]
+        named = "".join(f", `{row.model}` {row.gain:+.3f} UF1 ({row.verdict})" for row in own.itertuples())
+        parts.append(f"**{task}**: {better} of {len(rows)} are better, {worse} worse, the others tied{named}")
+    return f"Models against the line, `logistic`, on clips of strangers. {'; '.join(parts)}."
 
 
 def say_across(results, scheme):

@@ -108,8 +108,9 @@ def recalls(scores, task, part="all"):
     )
     axes.set(xlabel="true class", ylabel="")
     axes.tick_params(axis="x", rotation=30)
-    hardest = table.drop(index=[*BLIND], errors="ignore").mean().idxmin()
-    axes.set_title(f"{task}: {hardest} is found least on average")
+    found = table.drop(index=[*BLIND], errors="ignore").mean()
+    least = " and ".join(found.index[found == found.min()])
+    axes.set_title(f"{task}: least found on average: {least}")
     return figure
 
 
