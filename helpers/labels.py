@@ -190,17 +190,19 @@ def action_units(text, file=None, row=None):
 
 
 def soft_labels(frames, onset, apex, offset, shape="triangle"):
-    """Pseudo-intensity of each frame: 0 at and beyond onset and offset, 1 at apex.
+    """Pseudo-intensity of each frame: 0 at and beyond onset and offset, 1 at apex, also where the apex is one of them.
 
     frames: (T,) frame numbers; onset <= apex <= offset in the same numbering. shape: "triangle" (linear) or
     "cosine" (smooth, zero slope at the three key frames). Returns (T,) float32 in 0..1. This is a convention,
     not a measurement: the frame number alone predicts most of it, so a model counts only by its gain over that.
+    WorkbookError for an unknown shape, and key frames that are unknown or out of order.
     """
     frames = np.asarray(frames, dtype=float)
-    if not onset <= apex <= offset:
+    if pd.isna([onset, apex, offset]).any() or not onset <= apex <= offset:
         raise WorkbookError(f"apex {apex} is not within onset {onset} .. offset {offset}", remedy="check the coding")
-    rise = np.where(frames < apex, (frames - onset) / max(apex - onset, 1), 1)  # an apex that is the onset is still 1
-    fall = np.where(frames > apex, (offset - frames) / max(offset - apex, 1), 1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # an apex at an end has no rise, or no fall
+        rise = np.where(frames < apex, (frames - onset) / (apex - onset), 1)
+        fall = np.where(frames > apex, (offset - frames) / (offset - apex), 1)
     label = np.clip(np.minimum(rise, fall), 0, 1)
     if shape == "cosine":
         label = (1 - np.cos(np.pi * label)) / 2

@@ -4,7 +4,7 @@ Flow that refers to the onset frame carries the signal of a micro-expression. Fa
 motion is removed, and flow stays in pixels: min-max scaling a clip would destroy its amplitude.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from itertools import permutations
 from pathlib import Path
@@ -17,41 +17,14 @@ import pandas as pd
 from helpers import storage, weights, workspace
 from helpers.motion import faces, frames, methods
 from helpers.motion.store import Request, stored
+from helpers.motion.windows import FALL, RIGID, RISE, WHOLE, Setting, pairs  # noqa: F401 (part of this module's face)
 from helpers.workspace import NotApplicable, WorkbookError
-
-RISE, FALL, WHOLE = ("onset", "apex"), ("apex", "offset"), ("onset", "offset")  # temporal windows: from, to
-RIGID = ("median", "patch", "none")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What to measure in each clip. One store on disk for each dataset and setting."""
-
-    windows: tuple = (RISE,)  # T windows; or, with `sequence`, none of them counts
-    sequence: int = 0  # T frames spread evenly from onset to offset, each against the onset frame
-    method: str = methods.DEFAULT
-    crop: int = 128  # pixels; side of the standard crop in which flow is computed, and the unit of u and v
-    size: int = frames.MAP_SIDE  # side of the maps that come out, averaged down from the crop
-    rigid: str = "median"  # head motion: the crop's median vector, that of the bridge of the nose ("patch"), or "none"
-
-    def __post_init__(self):
-        """WorkbookError for unknown names, no window at all, and sizes below 8 pixels."""
-        workspace.require_known(self.rigid, RIGID, "way of removing head motion")
-        workspace.require_known(self.method, methods.METHODS, "flow method")
-        for window in self.windows:
-            if not isinstance(window, tuple) or len(window) != 2:
-                remedy = "name two key frames, such as flow.RISE"
-                raise WorkbookError(f"{window!r} is no temporal window", remedy=remedy)
-            for name in window:
-                workspace.require_known(name, ("onset", "apex", "offset"), "key frame")
-        if min(self.crop, self.size) < 8 or (not self.windows and not self.sequence):
-            raise WorkbookError("nothing to measure", remedy="give windows or a sequence, and sizes of 8 px or more")
 
 
 class Flow(NamedTuple):
     """Flow of n samples in the order of `sample_id`."""
 
-    values: np.ndarray  # (n, T, 3, H, W) float32: u, v, strain
+    values: np.ndarray  # (n, T, 3, H, W) float32: u, v, strain; NaN where a clip of unequal length has no frame
     sample_id: np.ndarray  # (n,) str
     units: str  # "px" (u, v in pixels of the crop, strain dimensionless) or "8-bit" (scaled by the maps' makers)
     left_out: pd.DataFrame  # sample_id, emotion, reason: clips that could not be measured
@@ -98,14 +71,13 @@ def extract(samples, setting=None):
         raise WorkbookError(f"no clip can be measured; the first one: {reasons[0]}", row=rows[0].sample_id)
     facts = asdict(setting) | methods.settings(setting.method) | {"code": _code(), "faces": _finders(samples)}
     requests = [Request(rows[k].sample_id, _request(rows[k], spans[k]) | facts, rows[k].path) for k in able]
-    length = setting.sequence or len(setting.windows)
     folder = workspace.cache_dir("flow") / samples.attrs.get("dataset", "unnamed") / storage.digest(facts)
-    threads = cv2.getNumThreads()
+    shape, threads = (setting.length, 3, setting.size, setting.size), cv2.getNumThreads()
     cv2.setNumThreads(1)  # clips run side by side; threads inside them only get in each other's way
     try:
         values, failed = stored(
-            folder, requests, lambda k: _measure(rows[able[k]], spans[able[k]], setting),
-            (length, 3, setting.size, setting.size), what="optical flow", threads=setting.method in methods.THREADED,
+            folder, requests, lambda k: _measure(rows[able[k]], spans[able[k]], setting), shape, what="optical flow",
+            threads=setting.method in methods.THREADED,
         )  # fmt: skip
     finally:
         cv2.setNumThreads(threads)
@@ -123,26 +95,6 @@ def extract(samples, setting=None):
 def onset_to_apex(samples, size=frames.MAP_SIDE, method=methods.DEFAULT):
     """Onset -> apex flow of every sample, T = 1, H = W = size: see `extract`."""
     return extract(samples, Setting(size=size, method=method))
-
-
-def pairs(row, setting):
-    """[(frame, later frame), ...] that a setting compares in one clip. WorkbookError where a key frame is missing."""
-    keys = {name: getattr(row, name) for name in ("onset", "apex", "offset")}
-    spans = [WHOLE] if setting.sequence else setting.windows
-    for name in sorted({name for span in spans for name in span}):
-        if pd.isna(keys[name]):
-            problem = f"no {name} is known"
-            raise WorkbookError(
-                problem, row=row.sample_id, remedy="leave the clip out, or spot it (motion/spotting.py)"
-            )
-    for first, last in spans:
-        if keys[first] == keys[last]:
-            problem = f"the {last} is the {first} frame"
-            raise WorkbookError(problem, row=row.sample_id, remedy="leave the clip out, or correct its key frames")
-    if setting.sequence:
-        steps = np.linspace(keys["onset"], keys["offset"], setting.sequence + 1)[1:]
-        return [(int(keys["onset"]), round(step)) for step in steps]
-    return [(int(keys[first]), int(keys[last])) for first, last in spans]
 
 
 def between(first, second, method=methods.DEFAULT, rigid="median"):
@@ -198,14 +150,18 @@ def hsv(flow, longest=None):
 
 
 def _measure(row, spans, setting):
-    numbers = sorted({number for pair in spans for number in pair})
+    """(T, 3, size, size) maps of a clip, NaN where there is no pair of frames; and the files they come from."""
+    numbers = sorted({number for pair in spans if pair for number in pair})
     pictures = dict(zip(numbers, faces.crops(row, numbers, setting.crop), strict=True))
-    maps = [between(pictures[a], pictures[b], setting.method, setting.rigid) for a, b in spans]
-    if setting.size != setting.crop:
-        side = (setting.size, setting.size)
-        maps = [[cv2.resize(channel, side, interpolation=cv2.INTER_AREA) for channel in three] for three in maps]
+    maps, side = np.full((setting.length, 3, setting.size, setting.size), np.nan, np.float32), (setting.size,) * 2
+    for place, pair in enumerate(spans):
+        if pair:
+            three = between(pictures[pair[0]], pictures[pair[1]], setting.method, setting.rigid)
+            if setting.size != setting.crop:
+                three = [cv2.resize(channel, side, interpolation=cv2.INTER_AREA) for channel in three]
+            maps[place] = three
     looked_at = [] if faces.finder(row.dataset) == "known geometry" else [faces.locating_frame(row)]
-    return np.array(maps, np.float32), frames.paths(row, [*numbers, *looked_at])
+    return maps, frames.paths(row, [*numbers, *looked_at])
 
 
 def _request(row, spans):

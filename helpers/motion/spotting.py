@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from helpers.motion import faces, flow, frames
+from helpers.motion import faces, flow, windows
 from helpers.workspace import WorkbookError
 
 REGIONS = ("eyebrows", "nose", "mouth")  # eyes blink and wander all the time
@@ -62,12 +62,16 @@ def energies(samples, reach="coded", steps=STEPS):
     return numbers, curves, motion
 
 
-def whole_clips(samples):
-    """Samples with onset and offset moved outwards by half a second, as far as there are frames.
+def whole_clips(samples, before=0.5, after=0.5):
+    """Samples with onset and offset moved outwards by so many seconds, as far as there are frames, and without apex.
 
-    A clip's folder may hold a whole film with many events, so that its first frame would be no rest before this one.
+    before, after: one number, or (n,). A clip's folder may hold a whole film with many events, so that its first frame
+    would be no rest before this one. Where no onset or offset is known all frames are taken; where they can't be read
+    both are unknown, and flow.extract says so.
     """
-    first, last = zip(*map(_ends, samples.itertuples(index=False)), strict=True)
+    margins = np.broadcast_to(np.transpose([before, after]), (len(samples), 2))
+    ends = map(_ends, samples.itertuples(index=False), margins)
+    first, last = zip(*ends, strict=True)
     return samples.assign(onset=pd.array(first, "Int64"), offset=pd.array(last, "Int64"), apex=pd.NA)
 
 
@@ -164,17 +168,15 @@ def _rest(step, after, peak, reach, most, noise):
     return first, last
 
 
-def _ends(row):
-    """(first, last) frame number to look at, or unknown ones where its files can't be read: flow.extract says so."""
-    margin = 0 if pd.isna(row.fps) else round(0.5 * float(row.fps))
+def _ends(row, margins):
+    """(first, last) frame number to look at, `margins` (2,) seconds beyond the known ones; unknown if unreadable."""
     with suppress(WorkbookError):
-        if row.kind == "video":
-            there = [0, frames.video(row.path).frames - 1]
-        else:
-            there = list(frames.files(row.path))
-        if there and not pd.isna(row.onset) and not pd.isna(row.offset):
-            return max(there[0], row.onset - margin), min(there[-1], row.offset + margin)
-        if there:
+        there = np.array(windows.available(row))
+        if len(there) and not pd.isna(row.onset) and not pd.isna(row.offset):
+            before, after = (0, 0) if pd.isna(row.fps) else (round(float(row.fps) * margin) for margin in margins)
+            first = min(np.searchsorted(there, row.onset - before), len(there) - 1)
+            return there[first], there[max(np.searchsorted(there, row.offset + after, "right") - 1, 0)]
+        if len(there):
             return there[0], there[-1]
     return pd.NA, pd.NA
 
