@@ -1,21 +1,15 @@
 """Predictions: one row a (task, model, seed, sample). Every score is computed from this table and from nothing else."""
 
 import json
-import platform
 import time
-import warnings
-from contextlib import suppress
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from tqdm.auto import tqdm
 
-from helpers import labels, models, storage, workspace
-from helpers.evaluation import splits
+from helpers import labels, models, storage
+from helpers.evaluation import _folds, splits
 from helpers.workspace import WorkbookError
 
 COLUMNS = ("task", "sample_id", "dataset", "subject", "model", "seed", "fold", "y_true", "y_pred")
@@ -62,13 +56,9 @@ def fit_folds(keys, X, samples, y, profile, store=None, label="folds", settings=
         row = samples.sample_id.iloc[broken.argmax()]
         raise WorkbookError("its array holds NaN or infinity", row=row, remedy=remedy)
     groups = samples.subject.to_numpy(str)
-    context = _context(joblib.hash((X, y, groups, samples.sample_id.to_numpy(str))), profile) if store else ""
-    context = storage.digest(context, settings) if settings else context
-    work = (delayed(_fold)(*key, profile, X, y, groups, store, context, settings) for key in keys)
-    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1), warnings.catch_warnings():
-        # loky renews a worker that has grown by 300 MB, as one does when torch comes in, and says so; no fold is lost
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
-        return list(tqdm(Parallel(return_as="generator")(work), total=len(keys), desc=label, mininterval=5))
+    arrays = X, y, groups, samples.sample_id.to_numpy(str)
+    context = _folds.context(profile, [settings, storage.digest(Path(__file__))], *arrays) if store else ""
+    return _folds.each(keys, partial(_fit, profile, X, y, groups, settings), context, store, label)
 
 
 def fresh_workers():
@@ -157,51 +147,20 @@ def read(path):
     return check(pd.read_csv(path, dtype=text), path)
 
 
-def _fold(name, seed, fold, profile, X, y, groups, store, context, settings=None):
-    """Fit one model on one fold's training rows and predict its test rows, or fetch that from the store."""
-    # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
-    fold_seed = int(storage.digest(seed, fold.name), 16) % 2**31
-    path = None
-    if store:
-        key = storage.digest(context, name, fold_seed, fold.train.tolist(), fold.test.tolist())
-        path = store / f"{name}-{seed}-{key}.json"
-        with suppress(FileNotFoundError, ValueError):  # not there yet, or cut short by a crash: fitted again
-            return json.loads(path.read_text()) | {"stored": True}
-    workspace.one_thread()
-    workspace.seed(fold_seed)
+def _fit(profile, X, y, groups, settings, name, fold_seed, fold):
+    """Fit one model on one fold's training rows and predict its test rows."""
     model = models.build(name, profile, fold_seed, **(settings or {} if "+" in name else {}))
     start = time.process_time()  # a fit has one thread; wall time would count what else the machine does
     model.fit(X[fold.train], y[fold.train], groups=groups[fold.train])
     fitted = time.process_time()
-    result = {
+    return {
         "classes": [str(label) for label in model.classes_],
         "y_pred": [str(label) for label in model.predict(X[fold.test])],
         "p": np.asarray(model.predict_proba(X[fold.test]), dtype=float).tolist(),
         "fit_s": fitted - start,
         "predict_s": time.process_time() - fitted,
         "record": getattr(model[-1], "record_", {}),
-        "stored": False,
     }
-    if path:
-        with storage.atomic(path) as temporary:
-            temporary.write_text(json.dumps(result))
-    return result
-
-
-def _context(data, profile):
-    """Digest of what all folds of a call depend on: data, profile, versions, and the code that a fit runs through."""
-    helpers = workspace.ROOT / "helpers"
-    files = [
-        *helpers.glob("features/*.py"),
-        *helpers.glob("models/*.py"),
-        helpers / "motion" / "faces.py",  # where the regions of a face lie
-        helpers / "datasets" / "demo" / "geometry.py",
-        helpers / "workspace.py",
-        helpers / "storage.py",
-        Path(__file__),
-    ]
-    versions = workspace.versions(workspace.COMPUTING), platform.python_version()
-    return storage.digest(data, asdict(profile), versions, *sorted(files))
 
 
 def _rows(task, samples, y, classes, name, seed, fold, result):

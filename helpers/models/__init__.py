@@ -23,7 +23,7 @@ from helpers.features.flow_map import FlowMap
 from helpers.workspace import WorkbookError
 
 # What models are made of, in this folder because only models use it; a module that is listed here is no model
-PARTS = ("focal", "imbalance", "training")
+PARTS = ("focal", "imbalance", "intensity", "training")
 TUNED = "_tuned"
 KINDS = ("flow", "windows", "standard", "frames", "fused")  # of arrays that models take
 

@@ -9,8 +9,8 @@
 | `brightness` | pictures, but not flow, times 1 - brightness..1 + brightness |
 | `noise` | standard deviation of what is added to pixels, in units of the standardised channel; padding stays zero |
 
-Numbers that were measured on a clip before (features) stay as they are. Strain is a length and does not turn. Imports
-torch: import this module inside functions.
+Numbers that were measured on a clip before (features) and masks stay as they are. Strain is a length and does not turn.
+Imports torch: import this module inside functions.
 """
 
 import math
@@ -21,6 +21,7 @@ from torch.nn import functional
 from helpers.workspace import WorkbookError, require_known
 
 SETTINGS = ("mirror", "rotation", "shift", "flow_scale", "brightness", "noise")
+FIXED = ("numbers", "mask")  # kinds of fields that nothing is done to
 
 
 def checked(settings):
@@ -45,23 +46,32 @@ def moved(rows, kinds, settings, chance):
     factors = {"flow": 1 + drawn("flow_scale"), "picture": 1 + drawn("brightness")}
     geometry = bool(settings.get("rotation") or settings.get("shift"))
     return {
-        name: values if kinds[name] == "numbers"
+        name: values if kinds[name] in FIXED
         else _changed(values, kinds[name], mirrored, angle, shift, geometry) * _wide(factors[kinds[name]][:, 0], values)
         for name, values in rows.items()
     }  # fmt: skip
 
 
 def noisy(rows, kinds, settings, chance):
-    """The standardised rows with noise on everything but numbers and padding."""
+    """The standardised rows with noise on everything but numbers and padding.
+
+    Beside a mask nothing is drawn for padding, so that more of it does not change what the other maps get.
+    """
     size = settings.get("noise", 0)
     if not size:
         return rows
+    mask = next((values > 0 for name, values in rows.items() if kinds[name] == "mask"), None)
 
     def of(values):
+        if mask is not None:
+            added = torch.zeros_like(values)
+            shape = (int(mask.sum()), *values.shape[2:])
+            added[mask] = size * torch.randn(shape, generator=chance, device=values.device, dtype=values.dtype)
+            return added
         drawn = torch.randn(values.shape, generator=chance, device=values.device, dtype=values.dtype)
         return size * drawn * values.flatten(-3).any(-1)[..., None, None, None]
 
-    return {name: values if kinds[name] == "numbers" else values + of(values) for name, values in rows.items()}
+    return {name: values if kinds[name] in FIXED else values + of(values) for name, values in rows.items()}
 
 
 def mirror(flow):

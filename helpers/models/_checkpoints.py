@@ -9,6 +9,7 @@ import pickle
 from pathlib import Path
 
 import joblib
+import numpy as np
 import torch
 
 from helpers import storage, workspace
@@ -19,8 +20,9 @@ REMEDY = "delete the file to train anew, or name another one"
 
 def identity(settings, X, y, groups):
     """{what: value} that a training depends on; arrays by their digest. settings: JSON-able."""
+    labels = list(map(str, np.asarray(y).tolist()))  # of a list: numbers to their last place
     return {
-        **settings, "rows": len(y), "arrays": joblib.hash(X), "labels": joblib.hash(list(map(str, y))),
+        **settings, "rows": len(y), "arrays": joblib.hash(X), "labels": joblib.hash(labels),
         "people": None if groups is None else joblib.hash(list(map(str, groups))),
         "versions": workspace.versions(("torch", "numpy")),
     }  # fmt: skip

@@ -28,10 +28,6 @@ class FrameCNN(NetworkClassifier):
         self.channels = channels
         self.emphasis = emphasis
 
-    @classmethod
-    def _get_param_names(cls):  # as in _regions
-        return sorted({*super()._get_param_names(), *NetworkClassifier._get_param_names()})
-
     def prepare(self, X):
         """The examples with the emphasis in their frames."""
         X = X.copy()

@@ -1,7 +1,9 @@
 """What networks are fed: rows of one array, or of several side by side, standardised and, in training, augmented.
 
 Inside, rows are always {field: tensor}; a plain array is the field None. Kinds of fields: `flow` (n, ..., 3, H, W),
-u, v and strain; `picture` (n, ..., H, W); `numbers` (n, d). Imports torch: import this module inside functions.
+u, v and strain; `picture` (n, ..., H, W); `numbers` (n, d); `mask` (n, T), 1 where the flow beside it has a map: then a
+map is padding where the mask says so, else where it is zero throughout. Imports torch: import this module inside
+functions.
 """
 
 import numpy as np
@@ -11,7 +13,7 @@ from torch.nn import functional
 from helpers.models import _augmentation
 from helpers.workspace import WorkbookError
 
-KINDS = ("flow", "picture", "numbers")
+KINDS = ("flow", "picture", "numbers", "mask")
 
 
 def fields(X):
@@ -32,15 +34,21 @@ def kinds_of(X, known):
 def measure(X, kinds):
     """{field: (centre, scale)} over these rows, which must be training rows only.
 
-    Flow is divided by the root mean square of each channel, (3, 1, 1), over maps that are not padding (zero
-    throughout); it stays uncentred, since zero means no motion. Of pictures one mean and deviation are taken, of
-    numbers those of each column.
+    Flow is divided by the root mean square of each channel, (3, 1, 1), over maps that are not padding; it stays
+    uncentred, since zero means no motion. Of pictures one mean and deviation are taken, of numbers those of each
+    column; a mask stays as it is.
     """
-    return {name: MEASURES[kinds[name]](values) for name, values in fields(X).items()}
+    rows = fields(X)
+    mask = next((values for name, values in rows.items() if kinds[name] == "mask"), None)
+    return {
+        name: _flow(values, mask) if kinds[name] == "flow" else MEASURES[kinds[name]](values)
+        for name, values in rows.items()
+    }
 
 
-def _flow(values):
-    size = np.sqrt(np.square(values[values.any(axis=(-3, -2, -1))], dtype=np.float64).mean(axis=(0, 2, 3)))
+def _flow(values, mask):
+    real = values.any(axis=(-3, -2, -1)) if mask is None else mask
+    size = np.sqrt(np.square(values[real], dtype=np.float64).mean(axis=(0, 2, 3)))
     return None, np.where(size > 0, size, 1).astype(np.float32)[:, None, None]
 
 
@@ -53,14 +61,18 @@ def _numbers(values):
     return values.mean(axis=0, dtype=np.float64).astype(np.float32), np.where(spread > 0, spread, 1).astype(np.float32)
 
 
-MEASURES = {"flow": _flow, "picture": _picture, "numbers": _numbers}
+def _mask(values):
+    return None, np.float32(1)
+
+
+MEASURES = {"picture": _picture, "numbers": _numbers, "mask": _mask}
 
 
 class Feed:
-    """Rows that a network is fed, on its device, and the class of each.
+    """Rows that a network is fed, on its device, and what each is to be told.
 
-    rows: {field: tensor (n, ...)}; truth: (n,) class numbers, or None; standard: of `measure`; kinds: of `kinds_of`;
-    augment: settings of `_augmentation`, or None; dtype: what batches are made of.
+    rows: {field: tensor (n, ...)}; truth: (n, ...) class numbers or targets, or None; standard: of `measure`; kinds: of
+    `kinds_of`; augment: settings of `_augmentation`, or None; dtype: what batches are made of.
     """
 
     def __init__(self, rows, truth, standard, kinds, augment=None, device="cpu", dtype=torch.float32):

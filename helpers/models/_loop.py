@@ -28,7 +28,7 @@ class SmallerBatch(UserWarning):
 
 
 def clip_losses(model, logits, truth, weights):
-    """(n,) weight * (1 - p)^gamma * cross-entropy; gamma is 0 for the log loss, p the true class's probability.
+    """Of a classifier: (n,) weight * (1 - p)^gamma * cross-entropy; p: the true class's probability; gamma 0: log loss.
 
     With smoothing s the target is 1 - s for the true class plus s / K for every class.
     """
@@ -48,7 +48,7 @@ def rate(model, epoch):
 
 
 class Training:
-    """A NetworkClassifier's task, being trained.
+    """A Network's task, being trained.
 
     done: what has happened so far, JSON-able; best: the network's state in the best epoch for inner people, None
     without early stopping.
@@ -121,7 +121,7 @@ class Training:
         self.optimiser.zero_grad()
         x, truth = task.feed.batch(some, task.chance), task.feed.truth[some]
         with torch.autocast(task.device, torch.float16, enabled=task.mixed):
-            loss = clip_losses(model, model._forward(task.network, x), truth, task.weights).mean()
+            loss = model._losses(model._forward(task.network, x), truth, task.weights).mean()
         self.scaler.scale(loss).backward()
         if model.clip:
             self.scaler.unscale_(self.optimiser)
@@ -178,8 +178,8 @@ def outputs(network, feed, index, forward):
 
 def losses_of(model, task, index):
     """(n,) loss of each of these rows as the network is now."""
-    logits = outputs(task.network, task.feed, index, model._forward)
-    return clip_losses(model, logits, task.feed.truth[index], task.weights.double())
+    found = outputs(task.network, task.feed, index, model._forward)
+    return model._losses(found, task.feed.truth[index], task.weights.double())
 
 
 def batch_at(order, at, size):

@@ -43,10 +43,6 @@ class RegionNetwork(NetworkClassifier):
         self.size = size
         self.channels = channels
 
-    @classmethod
-    def _get_param_names(cls):  # scikit-learn reads them off the signature, which would have to repeat the base's
-        return sorted({*super()._get_param_names(), *NetworkClassifier._get_param_names()})
-
     def check(self, X):
         """The array, if it is one that this network takes."""
         if np.ndim(X) != 6:

@@ -5,7 +5,6 @@ Imports torch: import this module inside functions.
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from helpers.models import _augmentation, _checkpoints, _inputs
@@ -20,7 +19,7 @@ class Task:
     feed: _inputs.Feed
     train: torch.Tensor  # (n,) row positions
     inner: torch.Tensor  # (m,) row positions; none without early stopping
-    weights: torch.Tensor  # (K,) of classes in the loss
+    weights: torch.Tensor  # (K,) of outputs (classes) in the loss
     order: torch.Generator  # of batches
     chance: torch.Generator  # of augmentation
     seed: int
@@ -33,17 +32,17 @@ class Task:
         return self.weights.device.type
 
 
-def task(model, X, y, codes, sides, groups):
-    """A Task for a NetworkClassifier, which gets `standard_` and `prior_` on the way: both of its training rows only.
+def task(model, X, y, truth, sides, groups):
+    """A Task for a Network, which gets `standard_` and `prior_` on the way: both of its training rows only.
 
-    X: prepared array; codes: (n,) numbers of the classes in y; sides: positions of training and of inner rows. First
+    X: prepared array; truth: (n, ...) y as the loss takes it; sides: positions of training and of inner rows. First
     weights are drawn on the CPU in single precision, whatever device and precision follow, so they are always the same.
     """
     train, inner = sides
     kinds, device = _inputs.kinds_of(X, model.KINDS), device_of(model.device)
     dtype = torch.float64 if model.precision == "float64" else torch.float32
     model.standard_ = _inputs.measure(X[train] if len(inner) else X, kinds)
-    weights, model.prior_ = class_weights(codes[train], model.class_weight)
+    weights = model._weights(truth[train])
     shapes = {name: values.shape[1:] for name, values in _inputs.fields(X).items()}
     seed = 0 if model.random_state is None else model.random_state
     with torch.random.fork_rng(devices=[]):
@@ -51,7 +50,7 @@ def task(model, X, y, codes, sides, groups):
         network = model.network(shapes.get(None, shapes), len(weights)).to(device, dtype)
         order = torch.Generator().set_state(torch.get_rng_state())
     augment = _augmentation.checked(model.augment)
-    feed = _inputs.Feed(model.tensors(X), codes, model.standard_, kinds, augment, device, dtype)
+    feed = _inputs.Feed(model.tensors(X), truth, model.standard_, kinds, augment, device, dtype)
     identity = {"network": type(model).__name__, "trained_on": device, **model.settings()}
     chance = torch.Generator(device).manual_seed(seed + 1)
     return Task(
@@ -68,11 +67,3 @@ def device_of(wanted):
     if wanted == "cuda" and not there:
         raise WorkbookError("there is no CUDA device here", remedy='set device to "auto" or "cpu"')
     return ("cuda" if there else "cpu") if wanted == "auto" else wanted
-
-
-def class_weights(codes, wanted):
-    """(K,) float32 weight of each class in the loss, and the shares that the classes then have: the best guess."""
-    counts = np.bincount(codes)
-    weights = len(codes) / (len(counts) * counts) if wanted else np.ones(len(counts))
-    shares = counts * weights
-    return weights.astype(np.float32), shares / shares.sum()

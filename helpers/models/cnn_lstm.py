@@ -32,6 +32,19 @@ TRAINING = {  # enough steps to leave the class prior behind: tiny has few clips
 }  # fmt: skip
 
 
+def frame_encoder(channels):
+    """An untrained torch module, maps (m, channels, H, W) -> (m, FRAME): two convolutions, a grid, a layer."""
+    from torch import nn
+
+    first, second = CHANNELS
+    return nn.Sequential(
+        nn.Conv2d(channels, first, 3, stride=2, padding=1), nn.ReLU(),  # (m, 8, H / 2, W / 2)
+        nn.Conv2d(first, second, 3, stride=2, padding=1), nn.ReLU(),  # (m, 16, H / 4, W / 4)
+        nn.AdaptiveAvgPool2d(GRID), nn.Flatten(),  # (m, 144)
+        nn.Linear(second * GRID**2, FRAME), nn.LayerNorm(FRAME),
+    )  # fmt: skip
+
+
 class CNNLSTM(NetworkClassifier):
     """Classifier of flow (n, T, 3, H, W), H and W at least 4 pixels; arguments as of NetworkClassifier."""
 
@@ -47,12 +60,7 @@ class CNNLSTM(NetworkClassifier):
         import torch
         from torch import nn
 
-        first, second = CHANNELS
-        frame = nn.Sequential(
-            nn.Conv2d(shape[1], first, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(first, second, 3, stride=2, padding=1), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(GRID), nn.Flatten(), nn.Linear(second * GRID**2, FRAME), nn.LayerNorm(FRAME),
-        )  # fmt: skip
+        frame = frame_encoder(shape[1])
         sequence = nn.LSTM(FRAME, STATE, batch_first=True)
         return torch.nn.ModuleDict({"frame": frame, "sequence": sequence, "head": nn.Linear(STATE, classes)})
 

@@ -1,0 +1,60 @@
+"""Folds, each fitted once: side by side, one thread each, and kept on disk, so that an interrupted run redoes one."""
+
+import json
+import platform
+import warnings
+from contextlib import suppress
+from dataclasses import asdict
+
+import joblib
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from helpers import storage, workspace
+
+
+def each(keys, fit, context="", store=None, label="folds"):
+    """The results of `fit(name, fold_seed, fold)` for all `keys` (model name, seed, splits.Fold), in their order.
+
+    fit: gives a JSON-able dict, which returns with `stored`: whether it came from disk. context: of `context`; what
+    lies in the folder `store` under another one is fitted again. label: of the progress bar.
+    """
+    work = (delayed(_once)(fit, *key, context, store) for key in keys)
+    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1), warnings.catch_warnings():
+        # loky renews a worker that has grown by 300 MB, as one does when torch comes in, and says so; no fold is lost
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
+        return list(tqdm(Parallel(return_as="generator")(work), total=len(keys), desc=label, mininterval=5))
+
+
+def context(profile, settings, *arrays):
+    """Digest of what all folds of a call depend on: data, settings, versions, and the code that a fit runs through."""
+    helpers = workspace.ROOT / "helpers"
+    files = [
+        *helpers.glob("features/*.py"),
+        *helpers.glob("models/**/*.py"),
+        helpers / "motion" / "faces.py",  # where the regions of a face lie
+        helpers / "datasets" / "demo" / "geometry.py",
+        helpers / "workspace.py",
+        helpers / "storage.py",
+        *helpers.glob("evaluation/_folds.py"),
+    ]
+    versions = workspace.versions(workspace.COMPUTING), platform.python_version()
+    return storage.digest(joblib.hash(arrays), asdict(profile), settings, versions, *sorted(files))
+
+
+def _once(fit, name, seed, fold, context, store):
+    # One seed for all folds would make guesses agree across people; a fold's own seed keeps them independent.
+    fold_seed = int(storage.digest(seed, fold.name), 16) % 2**31
+    path = None
+    if store:
+        key = storage.digest(context, name, fold_seed, fold.train.tolist(), fold.test.tolist())
+        path = store / f"{name}-{seed}-{key}.json"
+        with suppress(FileNotFoundError, ValueError):  # not there yet, or cut short by a crash: fitted again
+            return json.loads(path.read_text()) | {"stored": True}
+    workspace.one_thread()
+    workspace.seed(fold_seed)
+    result = fit(name, fold_seed, fold)
+    if path:
+        with storage.atomic(path) as temporary:
+            temporary.write_text(json.dumps(result))
+    return result | {"stored": False}

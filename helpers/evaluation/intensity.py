@@ -1,0 +1,187 @@
+"""Intensity of every frame, as predicted by models that never saw the person; and what such a curve is good for.
+
+Clips are `motion.sequences`, their targets `targets`, scores of the outcome `agreement`. A model is a name of
+`models.intensity`, with a formulation other than its own behind a plus sign: `cnn_lstm+ordinal`.
+"""
+
+import json
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import labels, storage
+from helpers.evaluation import _folds, agreement, compare, predictions, scores, splits
+from helpers.models import intensity as models
+from helpers.workspace import WorkbookError
+
+# Sides of the maps, pixels of the standard crop averaged together: time for models goes with their number
+SIDES = {"tiny": 14, "quick": 14, "full": 28}
+SHUFFLED = "cnn_lstm_shuffled"  # the control: trained and asked on `shuffled` clips
+
+
+def cross_predict(task, names, clips, y, folds, profile, seeds=(0,), store=None, renamed=None):
+    """Predict every frame of every clip by models that never saw its person.
+
+    task: e.g. "triangle-loso". names: model names. clips: motion.sequences.Sequences of n clips. y: (n, T) in 0..1, nan
+    where there is no frame or no label. folds: list of splits.Fold. profile, seeds, store: as of
+    predictions.cross_predict. renamed: {name: name in the tables}. Returns
+    - predictions, a row a labelled frame (`agreement.COLUMNS`),
+    - records, a row a fit with its CPU seconds and what it recorded,
+    - curves, {(model, seed): {fold's name: (n, T) intensity of all clips, of training clips too}}.
+    """
+    X, samples = clips.values, clips.samples
+    if not len(X) == len(samples) == len(y):
+        raise WorkbookError(f"{len(X)} arrays, {len(samples)} samples and {len(y)} labels do not match")
+    groups = samples.subject.to_numpy(str)
+    keys = [
+        (name, seed, fold)
+        for name in names
+        for seed in (seeds if models.stochastic(name.partition("+")[0]) else seeds[:1])
+        for fold in folds
+    ]
+    arrays = X, y, groups, samples.sample_id.to_numpy(str)
+    context = _folds.context(profile, storage.digest(Path(__file__)), *arrays) if store else ""
+    results = _folds.each(keys, partial(_fit, profile, X, y, groups), context, store, task)
+    renamed, parts, records, curves = renamed or {}, [], [], {}
+    for (name, seed, fold), result in zip(keys, results, strict=True):
+        curve, shown = np.array(result.pop("curves"), float), renamed.get(name, name)
+        curves.setdefault((shown, seed), {})[fold.name] = curve
+        about = {"task": task, "model": shown, "seed": seed, "fold": fold.name}
+        parts.append(_rows(about, clips, y, curve, fold.test))
+        recorded = json.dumps(result.pop("record"))
+        records.append(about | {"train": len(fold.train), "test": len(fold.test), **result, "recorded": recorded})
+    table = pd.concat(parts, ignore_index=True).sort_values(agreement.KEY, kind="stable", ignore_index=True)
+    return agreement.check(table[list(agreement.COLUMNS)]), pd.DataFrame(records), curves
+
+
+def shuffled(clips, seed=0):
+    """The same clips with the maps of each in random order, and frame numbers where they were.
+
+    What a model still knows then is where in the window a frame lies and what moves in the clip, but not when.
+    """
+    values, chance = np.array(clips.values), np.random.default_rng(seed)
+    for row, frames in zip(values, clips.frames, strict=True):
+        real = np.flatnonzero(frames >= 0)
+        row[real] = row[chance.permutation(real)]
+    return clips._replace(values=values)
+
+
+def best_baseline(scored, task):
+    """Name of the baseline of highest CCC, known only once all were scored: a comparison with it favours it."""
+    rows = scored[(scored.task == task) & scored.model.isin(models.BASELINES)]
+    return rows.loc[rows.ccc.idxmax(), "model"]
+
+
+def as_levels(table, names):
+    """Predictions of classes (evaluation.predictions) from those of intensity: none, low, medium, high, frame by frame.
+
+    A frame becomes a sample: sample_id#frame. Probabilities are 0 and 1, as nothing is asked but the level. The task
+    ends in -levels. Beside the models `names` stands `scores.BASELINE`: the level that most frames of others have.
+    """
+    levels = np.array(models.LEVELS)
+    some = table[table.model.isin(names)]
+    named = some.assign(sample_id=some.sample_id + "#" + some.frame.astype(str), task=some.task + "-levels")
+    for column in ("y_true", "y_pred"):
+        named[column] = levels[models.level_of(named[column].to_numpy())]
+    first = named.groupby(["task", "model", "seed"], sort=False).ngroup() == 0
+    always = [_commonest(named[first], rows) for _, rows in named[first].groupby("fold")]
+    named = pd.concat([named, *always], ignore_index=True).drop(columns="frame")
+    for level in levels:
+        named[f"p_{level}"] = (named.y_pred == level).astype(float)
+    return predictions.check(named)
+
+
+def apexes(table, truth, samples, resamples=2000, seed=0):
+    """Strength and time of the apex, as the highest prediction of each clip tells them. A row a (task, model).
+
+    table: predictions of one task or several; truth: as of `agreement.peaks`. n, strength_mae, strength_bias (mean of
+    predicted - true), apex_ms (mean distance of the predicted apex from the true one, milliseconds); `_lo`, `_hi`: 95 %
+    intervals over people. agreement.OTHERS: mean strength of other people's apexes, and the middle of the window.
+    """
+    rows = []
+    for task, part in table.groupby("task"):
+        peaks = agreement.peaks(part, truth)
+        fps = peaks.sample_id.map(samples.set_index("sample_id").fps.astype(float))
+        peaks["ms"] = 1000 * peaks.frame_error.abs() / fps
+        for model, own in peaks.groupby("model"):
+            row = {"task": task, "model": model, "n": own.sample_id.nunique()}
+            numbers = {"strength_mae": own.strength_error.abs(), "strength_bias": own.strength_error, "apex_ms": own.ms}
+            for name, values in numbers.items():
+                found = compare.mean_over_people(values, own.subject, resamples, seed)
+                row |= dict(zip((name, f"{name}_lo", f"{name}_hi"), found, strict=True))
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def pooled_maps(clips, weights):
+    """(n, 1, 3, H, W) mean map of each clip, weighted by (n, T) intensities; nan, where there is no frame, counts 0."""
+    weights, values = np.nan_to_num(weights) + 1e-6, np.nan_to_num(clips.values)
+    weights = weights * (clips.frames >= 0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("nt,ntchw->nchw", weights, values, dtype=np.float32)[:, None]
+
+
+def strongest_maps(clips, curve):
+    """(n, 1, 3, H, W) map of each clip's frame of highest intensity (n, T), of those that are there."""
+    there = clips.frames >= 0
+    best = np.where(there, np.nan_to_num(curve, nan=-1), -2).argmax(axis=1)
+    return clips.values[np.arange(len(best)), best][:, None]
+
+
+def coded_maps(clips):
+    """(n, 1, 3, H, W) map of each clip's frame nearest to the coded apex."""
+    return strongest_maps(clips, -np.abs(clips.frames - clips.samples.apex.to_numpy(float)[:, None]) / 1e6)
+
+
+def recognise(scheme, clips, curves, profile, model="logistic", store=None):
+    """Does intensity help recognition? One classifier, leave-one-subject-out, and four ways to one map of a clip.
+
+    curves: {fold's name: (n, T)} of a regressor, as `cross_predict` gives them: in each fold its own network weighs all
+    clips. It saw its training clips when it learned, the held-out ones never. Returns evaluation.predictions of task
+    <scheme>-loso-intensity, `model` being the input: coded_apex, predicted_apex, weighted_mean, plain_mean, or
+    scores.BASELINE.
+    """
+    y = labels.targets(clips.samples, scheme)
+    kept = y.notna().to_numpy()
+    some, y = clips.select(kept), y[kept].to_numpy(str)
+    folds, task = splits.loso(some.samples), f"{scheme}-loso-intensity"
+    fixed = {"coded_apex": coded_maps(some), "plain_mean": pooled_maps(some, np.ones(some.frames.shape))}
+    asked = [(name, model, maps, folds) for name, maps in fixed.items()]
+    asked.append((scores.BASELINE, scores.BASELINE, fixed["coded_apex"], folds))
+    for name, made in (("predicted_apex", strongest_maps), ("weighted_mean", pooled_maps)):
+        asked += [(name, model, made(some, curves[fold.name][kept]), [fold]) for fold in folds]
+    parts = []
+    for name, classifier, maps, own in asked:
+        about = task, [classifier], maps, some.samples, y, labels.scheme(scheme).classes, own, profile
+        parts.append(predictions.cross_predict(*about, store=store)[0].assign(model=name))
+    return predictions.check(pd.concat(parts, ignore_index=True).sort_values(predictions.KEY, ignore_index=True))
+
+
+def _commonest(table, rows):
+    """The rows of one fold, as if the commonest level of all other folds were predicted."""
+    others = table.y_true[table.fold != rows.fold.iloc[0]]
+    return rows.assign(model=scores.BASELINE, seed=0, y_pred=others.mode().iloc[0])
+
+
+def _fit(profile, X, y, groups, name, fold_seed, fold):
+    """Fit one model on one fold's training clips; the curves of all clips, of training people too."""
+    plain, _, formulation = name.partition("+")
+    settings = {"formulation": formulation} if formulation else {}
+    model = models.build(plain, profile, fold_seed, **settings)
+    start = time.process_time()
+    model.fit(X[fold.train], y[fold.train], groups=groups[fold.train])
+    fitted = time.process_time()
+    curves = np.round(np.asarray(model.predict(X), float), 6)
+    seconds = {"fit_s": fitted - start, "predict_s": time.process_time() - fitted}
+    return {"curves": curves.tolist(), **seconds, "record": getattr(model, "record_", {})}
+
+
+def _rows(about, clips, y, curve, test):
+    """Table rows of the labelled frames of a fold's held-out clips."""
+    clip, step = np.nonzero(np.isfinite(y[test]) & (clips.frames[test] >= 0))
+    clip = test[clip]
+    who = clips.samples.iloc[clip][["sample_id", "dataset", "subject"]].reset_index(drop=True)
+    return who.assign(**about, frame=clips.frames[clip, step], y_true=y[clip, step], y_pred=curve[clip, step])
