@@ -13,6 +13,7 @@ from pathlib import Path
 from helpers import storage
 from helpers.workspace import ROOT, WorkbookError
 
+PREDICTIONS = "predictions.csv"  # audited when a notebook has written it
 LAST = "11"  # the notebook of this number sums up what the others wrote: it waits for them and depends on them
 
 
@@ -43,6 +44,7 @@ class Outcome:
     seconds: float | None = None  # None if it did not run this time
     files: list = field(default_factory=list)  # written, relative to the notebook's output folder
     why: str = ""  # of a status that is not ok
+    audit: str = ""  # clean, or nothing where there are no predictions; with a violation the status is FAILED
 
 
 def cells(notebook):
@@ -101,6 +103,7 @@ def execute(notebook, plan):
         stamp.unlink(missing_ok=True)
         _papermill(notebook, plan)
         outcome = _finished(notebook.stem, results, before)
+        outcome.audit = _audit(results / PREDICTIONS, before)
     except Exception as error:  # one notebook's failure, whatever it is, must not take the others with it
         outcome = Outcome(notebook.stem, "FAILED", why=_explain(error, notebook, plan.copy(notebook)))
     outcome.seconds = round(time.monotonic() - start, 1)
@@ -148,6 +151,21 @@ def _finished(name, results, before):
     if run.get("status") == "not applicable":
         return Outcome(name, "not applicable", why=run.get("why", ""))
     return Outcome(name, "ok")
+
+
+def _audit(predictions, before):
+    """`clean`, or nothing where this run wrote no predictions; WorkbookError says the first violation in them."""
+    if not predictions.is_file() or before.get(PREDICTIONS) == predictions.stat().st_mtime_ns:
+        return ""
+    from helpers.evaluation import checks
+
+    wrong = [finding for finding in checks.of_file(predictions) if finding.kind == "violation"]
+    if wrong:
+        others = f" ({len(wrong) - 1} more: python -m helpers.audit)" if len(wrong) > 1 else ""
+        place = f"{wrong[0].where}: " if wrong[0].where else ""
+        problem = f"audit of {PREDICTIONS}: {place}{wrong[0].message}{others}"
+        raise WorkbookError(problem, remedy=wrong[0].remedy)
+    return "clean"
 
 
 def _explain(error, notebook, copy):

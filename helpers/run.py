@@ -181,13 +181,15 @@ def _wrote(outcome):
 
 
 def _table(outcomes, plan):
-    rows = [("notebook", "status", "seconds", "wrote")]
+    rows = [("notebook", "status", "seconds", "audit", "wrote")]
     for outcome in sorted(outcomes, key=lambda outcome: outcome.name):
         seconds = "-" if outcome.seconds is None else f"{outcome.seconds:.0f}"
         wrote = shorten(outcome.why, 100, placeholder=" ...") or _wrote(outcome)  # whole above, where it happened
-        rows.append((outcome.name, outcome.status, seconds, wrote))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
+        rows.append((outcome.name, outcome.status, seconds, outcome.audit or "-", wrote))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]}}  {d:{widths[3]}}  {e}".rstrip() for a, b, c, d, e in rows
+    ]
     return "\n".join(["", *lines, f"Results: {plan.outputs}"])
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from test_scores import random_table
 
 from helpers import _execute, datasets, run
 from helpers.workspace import ROOT
@@ -273,6 +274,28 @@ def test_summary_depends_on_the_other_runs(workbook, instant):
     assert "to run" in workbook.run("--list")[1]
     workbook.run()
     assert instant == ["00_a", "11_summary", "00_a", "11_summary"]
+
+
+def test_predictions_are_audited_and_the_closing_table_says_so(workbook, instant, monkeypatch):
+    leave_results, good = _execute._papermill, random_table()
+
+    def leave_predictions(notebook, plan):
+        leave_results(notebook, plan)
+        if notebook.stem != "02_none":
+            table = good if notebook.stem == "00_good" else good.iloc[3:]
+            table.to_csv(plan.outputs / notebook.stem / "predictions.csv", index=False)
+
+    monkeypatch.setattr(_execute, "_papermill", leave_predictions)
+    for name in ("00_good", "01_planted", "02_none"):
+        workbook.add(name)
+    for state in ("ok", "up to date"):  # a violation is found anew until it is mended
+        status, workbook.said = workbook.run()
+        assert status == 1 and "Traceback" not in workbook.said
+        assert f"{state} " in line(workbook, "00_good") and " clean  " in line(workbook, "00_good")
+        assert "FAILED" in line(workbook, "01_planted")
+        assert "FAILED: audit of predictions.csv: megc3-loso: majority (seed 0) never predicts" in workbook.said
+        assert " -      " in line(workbook, "02_none") and "audit" in line(workbook, "notebook")
+    assert instant == ["00_good", "01_planted", "02_none", "01_planted"]
 
 
 def test_relative_paths_are_the_callers(workbook, instant, tmp_path, monkeypatch):

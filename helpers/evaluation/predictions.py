@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from helpers import labels, models, storage
-from helpers.evaluation import _folds, splits
+from helpers.evaluation import _folds, _schema, splits
+from helpers.evaluation._schema import COLUMNS, KEY
 from helpers.workspace import WorkbookError
 
-COLUMNS = ("task", "sample_id", "dataset", "subject", "model", "seed", "fold", "y_true", "y_pred")
-KEY = ["task", "model", "seed", "sample_id"]
+classes_of = _schema.classes_of
 
 
 def cross_predict(task, names, X, samples, y, classes, folds, profile, seeds=(0,), store=None, settings=None):
@@ -92,47 +92,13 @@ def cross_predict_schemes(schemes, protocol, names, X, samples, profile, seeds=(
 def check(predictions, file=None):
     """Hold a predictions table to its schema and return it; WorkbookError names what is wrong and where.
 
-    Checked: columns, unique keys, one truth and one person a sample, each (task, model, seed) predicts the same
-    samples, classes among the p_ columns, probabilities in 0..1 that sum to 1 over the task's classes.
+    Checked are the rules of `_schema`: columns, no empty cell, unique keys, one truth and one person a sample, classes
+    among the p_ columns, probabilities in 0..1 that sum to 1 over the task's classes, each (task, model, seed) predicts
+    the same samples.
     """
-    missing = [column for column in COLUMNS if column not in predictions]
-    if missing:
-        raise WorkbookError(
-            f"predictions lack column(s) {', '.join(missing)}", file=file, remedy="write all of COLUMNS"
-        )
-    twice = predictions.duplicated(KEY)
-    if twice.any():
-        row = "/".join(map(str, predictions.loc[twice, KEY].iloc[0]))
-        raise WorkbookError("a sample is predicted twice by one model and seed", file=file, row=row)
-    for task, rows in predictions.groupby("task"):
-        _check_task(task, rows, file)
+    for fault in _schema.faults(predictions):
+        raise WorkbookError(fault.problem, file=file, row=fault.row, remedy=_schema.REMEDIES[fault.rule])
     return predictions
-
-
-def _check_task(task, rows, file):
-    for column in ("y_true", "subject", "dataset"):
-        several = rows.groupby("sample_id")[column].nunique(dropna=False).ne(1)
-        if several.any():
-            raise WorkbookError(f"a sample of {task} has several {column}", file=file, row=several.index[several][0])
-    strangers = (set(rows.y_true) | set(rows.y_pred)) - set(classes_of(rows))
-    if strangers:
-        raise WorkbookError(f"task {task} has no column p_{min(map(str, strangers))}", file=file)
-    p = rows[[f"p_{name}" for name in classes_of(rows)]]
-    bad = ~np.isclose(p.sum(axis=1), 1, atol=1e-4) | (p < 0).any(axis=1) | p.isna().any(axis=1)
-    if bad.any():
-        problem = f"probabilities of task {task} are missing, negative or do not sum to 1"
-        raise WorkbookError(problem, file=file, row=rows.sample_id[bad].iloc[0])
-    wanted = set(rows.sample_id)
-    for (model, seed), some in rows.groupby(["model", "seed"]):
-        if set(some.sample_id) != wanted:
-            left = min(wanted - set(some.sample_id))
-            raise WorkbookError(f"{model} (seed {seed}) never predicts a sample of {task}", file=file, row=left)
-
-
-def classes_of(rows):
-    """Classes of one task, in column order: the p_ columns that hold numbers for its rows."""
-    columns = [column for column in rows if column.startswith("p_")]
-    return [column[2:] for column in columns if rows[column].notna().any()]
 
 
 def write(predictions, path):
