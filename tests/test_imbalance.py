@@ -9,12 +9,12 @@ from scipy.optimize import check_grad
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from helpers import models, workspace
-from helpers.evaluation import predictions, scores, splits
+from helpers.evaluation import canaries, planted, predictions, scores, splits
 from helpers.features.flow_map import FlowMap
 from helpers.models import focal, imbalance
 from helpers.models.focal import FocalLogistic
@@ -286,19 +286,20 @@ def uar(y, found):
     return scores.metrics(scores.confusion(y, found, CLASSES))["uar"]
 
 
+def held_out(name, seed, X, y, groups, folds):
+    return canaries.predicted(lambda _: models.build(name, TINY, seed), X, y, groups, folds)
+
+
 def test_the_classic_leak_scores_high_on_noise_and_ours_does_not():
     """Scale, project and SMOTE before the split, as so often published; then the same with our objects."""
     X, y, groups = noise()
     leaky_X, leaky_y, _ = resample(
         PCA(30, random_state=0).fit_transform(StandardScaler().fit_transform(X)), y, "smote", random_state=0
     )
-    leaky = np.empty(len(leaky_y), object)
-    for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(leaky_X, leaky_y):
-        leaky[test] = SVC().fit(leaky_X[train], leaky_y[train]).predict(leaky_X[test])
-    honest = np.empty(len(y), object)
-    for train, test in StratifiedGroupKFold(5).split(X, y, groups):
-        model = models.build("svm+pca+smote", TINY, 0).fit(X[train], y[train], groups=groups[train])
-        honest[test] = model.predict(X[test])
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    leaky = cross_val_predict(SVC(), leaky_X, leaky_y, cv=folds)
+    folds = StratifiedGroupKFold(5).split(X, y, groups)
+    honest = held_out("svm+pca+smote", 0, X, y, groups, folds)
     assert uar(leaky_y, leaky) > 0.8 and uar(y, honest) < 0.45
 
 
@@ -314,7 +315,7 @@ def test_a_spoiled_held_out_person_changes_nothing_that_was_fitted(name, monkeyp
 
     def fitted(fold):
         """Scaler, components and what the last step recorded, with the person as they are and spoiled."""
-        for arrays, truth in ((X, y), (np.where(spoiled[:, None], 1e6, X), np.where(spoiled, "others", y))):
+        for arrays, truth in ((X, y), (planted.spoiled(X, groups, "p0"), np.where(spoiled, "others", y))):
             predictions.fit_folds([(name, 0, fold)], arrays, samples, truth, TINY)
             yield kept[-1][1].mean_, kept[-1][2].pca_.components_, np.array(json.dumps(kept[-1][-1].record_))
 
@@ -359,12 +360,10 @@ def test_canary_labels_permuted_across_people_give_chance(name):
     X, y, groups, _ = people(n=60, d=5)
     null = []
     for seed in range(20):
-        shuffled, found = np.random.default_rng(seed).permutation(y), np.empty(len(y), object)
-        for train, test in StratifiedGroupKFold(3).split(X, shuffled, groups):
-            model = models.build(name, TINY, seed).fit(X[train], shuffled[train], groups=groups[train])
-            found[test] = model.predict(X[test])
-        null.append(uar(shuffled, found))
-    assert abs(np.mean(null) - 1 / 3) < 2 * np.std(null, ddof=1) / np.sqrt(len(null)) + 0.01
+        shuffled = np.random.default_rng(seed).permutation(y)
+        folds = StratifiedGroupKFold(3).split(X, shuffled, groups)
+        null.append(uar(shuffled, held_out(name, seed, X, shuffled, groups, folds)))
+    assert canaries.verdict(1, np.array(null), 3).centred
 
 
 def test_every_treatment_that_was_looked_at_is_listed():

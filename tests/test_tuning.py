@@ -13,7 +13,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.svm import SVC
 
 from helpers import models, workspace
-from helpers.evaluation import predictions, splits
+from helpers.evaluation import canaries, planted, predictions, splits
 from helpers.models import GroupedPipeline, _tuning, fold_pairs, inner_folds
 from helpers.models.svm import KernelSVC, Tempered
 from helpers.workspace import WorkbookError
@@ -248,7 +248,7 @@ def test_a_spoiled_held_out_person_changes_nothing_that_was_chosen(monkeypatch):
     X, y, groups, samples = people()
     monkeypatch.setenv(workspace.JOBS_VARIABLE, "1")
     fold, found = splits.loso(samples)[:1], []
-    for arrays in (X, np.where((groups == fold[0].name)[:, None, None, None, None], 1e6, X)):
+    for arrays in (X, planted.spoiled(X, groups, fold[0].name)):
         call = "megc3-loso", ["logistic_tuned", "svm_tuned"], arrays, samples, y, CLASSES, fold, TINY
         found.append(predictions.cross_predict(*call)[1].recorded.tolist())
     assert found[0] == found[1] and all("inner_macro_f1" in text for text in found[0])
@@ -273,13 +273,10 @@ def test_canary_labels_that_mean_nothing_are_recognised_at_chance(name):
     """
     X, _, groups, _ = people(clips=(3, 3, 3), persons=6, seed=1)
     profile = workspace.Profile("tiny", 6, 40, 96, 200, automl_iterations=8, trees=12, seeds=1)
-    null = []
+    pairs = [np.isin(groups, np.unique(groups)[start : start + 2]) for start in (0, 2, 4)]
+    null, folds = [], [(~pair, pair) for pair in pairs]  # three folds of two people
     for repeat in range(3 if name == "flaml" else 8):
         y = np.random.default_rng(repeat).choice(CLASSES, len(X))
-        said = np.empty(len(y), object)
-        for number in range(3):  # three folds of two people
-            test = np.isin(groups, np.unique(groups)[2 * number : 2 * number + 2])
-            model = models.build(name, profile, repeat).fit(X[~test], y[~test], groups=groups[~test])
-            said[test] = model.predict(X[test])
+        said = canaries.predicted(lambda _, seed=repeat: models.build(name, profile, seed), X, y, groups, folds)
         null.append((said == y).mean())
     assert abs(np.mean(null) - 1 / 3) < 2 * np.sqrt(2 / 9 / len(y) / len(null))
