@@ -6,6 +6,7 @@ Clips are `motion.sequences`, their targets `targets`, scores of the outcome `ag
 
 import json
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,24 @@ import pandas as pd
 from helpers import labels, storage
 from helpers.evaluation import _folds, agreement, compare, predictions, scores, splits
 from helpers.models import intensity as models
+from helpers.models.training import DidNotLearn
+from helpers.motion import sequences
 from helpers.workspace import WorkbookError
 
 # Sides of the maps, pixels of the standard crop averaged together: time for models goes with their number
 SIDES = {"tiny": 14, "quick": 14, "full": 28}
 SHUFFLED = "cnn_lstm_shuffled"  # the control: trained and asked on `shuffled` clips
+
+
+def clips_of(samples, profile, seed=0):
+    """Sequences of the clips on which networks are compared (`splits.for_networks`), at the side of the profile.
+
+    Clips of drawn people who take no part are in `left_out` with that reason. Raises as `sequences.extract`.
+    """
+    kept = splits.for_networks(samples, profile)
+    clips = sequences.extract(samples[kept].reset_index(drop=True), side=SIDES[profile.name], seed=seed)
+    others = samples.loc[~kept, ["sample_id", "emotion"]].assign(reason="drawn people of whom the profile takes some")
+    return clips._replace(left_out=pd.concat([clips.left_out, others], ignore_index=True))
 
 
 def cross_predict(task, names, clips, y, folds, profile, seeds=(0,), store=None, renamed=None):
@@ -78,41 +92,47 @@ def best_baseline(scored, task):
 def as_levels(table, names):
     """Predictions of classes (evaluation.predictions) from those of intensity: none, low, medium, high, frame by frame.
 
-    A frame becomes a sample: sample_id#frame. Probabilities are 0 and 1, as nothing is asked but the level. The task
-    ends in -levels. Beside the models `names` stands `scores.BASELINE`: the level that most frames of others have.
+    table: predictions of one task; its name ends in -levels then. A frame becomes a sample: sample_id#frame.
+    Probabilities are 0 and 1, as nothing is asked but the level. Beside the models `names` stands `scores.BASELINE`:
+    the level that most frames of other people have.
     """
     levels = np.array(models.LEVELS)
     some = table[table.model.isin(names)]
     named = some.assign(sample_id=some.sample_id + "#" + some.frame.astype(str), task=some.task + "-levels")
     for column in ("y_true", "y_pred"):
         named[column] = levels[models.level_of(named[column].to_numpy())]
-    first = named.groupby(["task", "model", "seed"], sort=False).ngroup() == 0
-    always = [_commonest(named[first], rows) for _, rows in named[first].groupby("fold")]
+    first = named[(named.model == names[0]) & (named.seed == named.seed.min())]
+    always = [_commonest(first, rows) for _, rows in first.groupby("fold")]
     named = pd.concat([named, *always], ignore_index=True).drop(columns="frame")
     for level in levels:
         named[f"p_{level}"] = (named.y_pred == level).astype(float)
     return predictions.check(named)
 
 
-def apexes(table, truth, samples, resamples=2000, seed=0):
-    """Strength and time of the apex, as the highest prediction of each clip tells them. A row a (task, model).
-
-    table: predictions of one task or several; truth: as of `agreement.peaks`. n, strength_mae, strength_bias (mean of
-    predicted - true), apex_ms (mean distance of the predicted apex from the true one, milliseconds); `_lo`, `_hi`: 95 %
-    intervals over people. agreement.OTHERS: mean strength of other people's apexes, and the middle of the window.
-    """
-    rows = []
+def peaks(table, truth=None):
+    """`agreement.peaks` of all tasks <kind>-loso as one task "apex": models are named with the kind they learned from,
+    as in cnn_lstm (triangle); agreement.OTHERS stands once."""
+    parts = []
     for task, part in table.groupby("task"):
-        peaks = agreement.peaks(part, truth)
-        fps = peaks.sample_id.map(samples.set_index("sample_id").fps.astype(float))
-        peaks["ms"] = 1000 * peaks.frame_error.abs() / fps
-        for model, own in peaks.groupby("model"):
-            row = {"task": task, "model": model, "n": own.sample_id.nunique()}
-            numbers = {"strength_mae": own.strength_error.abs(), "strength_bias": own.strength_error, "apex_ms": own.ms}
-            for name, values in numbers.items():
-                found = compare.mean_over_people(values, own.subject, resamples, seed)
-                row |= dict(zip((name, f"{name}_lo", f"{name}_hi"), found, strict=True))
-            rows.append(row)
+        found = agreement.peaks(part, truth)
+        named = found.model + f" ({task.removesuffix('-loso')})"
+        parts.append(found.assign(task="apex", model=named.where(found.model != agreement.OTHERS, found.model)))
+    return pd.concat(parts, ignore_index=True).drop_duplicates(agreement.KEY, ignore_index=True)
+
+
+def apexes(peaks, samples, resamples=2000, seed=0):
+    """Errors in strength and time of the apex, a row a model of `peaks`: model, n (clips), strength_mae, strength_bias
+    (mean of predicted - true), apex_ms (mean distance of the predicted apex from the true one, milliseconds), each with
+    the ends of its 95 % interval over people, _lo and _hi."""
+    fps = peaks.sample_id.map(samples.set_index("sample_id").fps.astype(float))
+    errors = peaks.assign(strength_mae=peaks.strength_error.abs(), strength_bias=peaks.strength_error)
+    errors["apex_ms"], rows = 1000 * peaks.frame_error.abs() / fps, []
+    for model, own in errors.groupby("model"):
+        row = {"model": model, "n": own.sample_id.nunique()}
+        for name in ("strength_mae", "strength_bias", "apex_ms"):
+            found = compare.mean_over_people(own[name], own.subject, resamples, seed)
+            row |= dict(zip((name, f"{name}_lo", f"{name}_hi"), found, strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -121,7 +141,7 @@ def pooled_maps(clips, weights):
     weights, values = np.nan_to_num(weights) + 1e-6, np.nan_to_num(clips.values)
     weights = weights * (clips.frames >= 0)
     weights /= weights.sum(axis=1, keepdims=True)
-    return np.einsum("nt,ntchw->nchw", weights, values, dtype=np.float32)[:, None]
+    return np.einsum("nt,ntchw->nchw", weights.astype(np.float32), values)[:, None]
 
 
 def strongest_maps(clips, curve):
@@ -172,7 +192,9 @@ def _fit(profile, X, y, groups, name, fold_seed, fold):
     settings = {"formulation": formulation} if formulation else {}
     model = models.build(plain, profile, fold_seed, **settings)
     start = time.process_time()
-    model.fit(X[fold.train], y[fold.train], groups=groups[fold.train])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DidNotLearn)  # the record says it, and so does who reads it
+        model.fit(X[fold.train], y[fold.train], groups=groups[fold.train])
     fitted = time.process_time()
     curves = np.round(np.asarray(model.predict(X), float), 6)
     seconds = {"fit_s": fitted - start, "predict_s": time.process_time() - fitted}

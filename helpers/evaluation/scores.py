@@ -144,9 +144,14 @@ def _without_nan(table):
 
 
 def resample_people(per_person, resamples, seed):
-    """Confusion counts of resampled people. per_person: (P, S, K, K) counts of P people and S seeds.
+    """Confusion counts (B, S, K, K) of people drawn by `draw_people`. per_person: (P, S, K, K)."""
+    return np.einsum("bp,pskl->bskl", draw_people(per_person, resamples, seed), per_person, optimize=True)
 
-    Returns (B, S, K, K) with every class that has any clip present in each resampling; B = resamples.
+
+def draw_people(per_person, resamples, seed):
+    """How often each of P people is drawn, (B, P); B = resamples. per_person: (P, S, K, K) counts of S seeds.
+
+    Every class that has any clip is present in each resampling.
     """
     rng = np.random.default_rng(seed)
     people = len(per_person)
@@ -156,7 +161,7 @@ def resample_people(per_person, resamples, seed):
         drawn = rng.multinomial(people, np.full(people, 1 / people), size=resamples).astype(float)
         complete = ((drawn @ has > 0) | ~has.any(axis=0)).all(axis=1)
         weights = np.concatenate([weights, drawn[complete]])
-    return np.einsum("bp,pskl->bskl", weights[:resamples], per_person, optimize=True)
+    return weights[:resamples]
 
 
 def _slices(of_task):

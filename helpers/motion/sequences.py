@@ -1,8 +1,8 @@
-"""Clips as sequences of flow at a constant time step, in windows that reach beyond onset and offset.
+"""Clips as sequences of flow at a constant time step, in windows that do not show where onset and offset are.
 
-A window begins before the onset and ends after the offset by amounts drawn for each clip, so that the position in the
-window does not say how far an expression has come. Flow refers to the window's first frame and not to the onset, which
-nobody knows who looks at a new recording.
+A window begins before the onset and ends after the offset, or breaks off after the apex, by amounts drawn for each
+clip, so that the position in the window does not say how far an expression has come. Flow refers to the window's first
+frame and not to the onset, which nobody knows who looks at a new recording.
 """
 
 from typing import NamedTuple

@@ -15,6 +15,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from helpers import datasets, storage, workspace
+from helpers.evaluation import agreement
 from helpers.evaluation import predictions as prediction_tables
 from helpers.evaluation import scores as score_tables
 from helpers.show import plots
@@ -136,6 +137,14 @@ class Run:
         prediction_tables.write(predictions, self.work / "predictions.csv")
         score_tables.write(predictions, table, self.work)
         self.files += ["predictions.csv", "scores.csv", "scores.json"]
+        return table
+
+    def keep_intensity(self, predictions):
+        """Write predictions_intensity.csv and tables/intensity_scores.csv. Returns the score table."""
+        agreement.write(predictions, self.work / "predictions_intensity.csv")
+        self.files.append("predictions_intensity.csv")
+        table = agreement.scores(predictions, self.profile.resamples, self.seed)
+        self.table(table, "intensity_scores")
         return table
 
     def not_applicable(self, why):

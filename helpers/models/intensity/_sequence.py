@@ -17,7 +17,7 @@ FORMULATIONS = ("mse", "mae", "huber", "concordance", "ordinal", "soft")
 # that there are for a network of thousands of parameters are made this way.
 SETTINGS = {"schedule": "cosine", "augment": {"mirror": 0.5}}
 TRAINING = {
-    "tiny": SETTINGS | {"epochs": 12, "batch": 4}, "quick": SETTINGS | {"epochs": 20, "batch": 8},
+    "tiny": SETTINGS | {"epochs": 12, "batch": 4}, "quick": SETTINGS | {"epochs": 20, "batch": 16, "rate": 1e-2},
     "full": SETTINGS | {"epochs": 60, "batch": 8},
 }  # fmt: skip
 
