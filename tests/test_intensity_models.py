@@ -66,7 +66,9 @@ class Quiet:
 
 
 def test_names_are_found_and_are_no_classifiers():
-    assert set(intensity.BASELINES) == {"constant", "frame_index", "position", "flow_magnitude", "flow_boosting"}
+    assert set(intensity.BASELINES) == {
+        "constant", "frame_index", "position", "flow_magnitude", "flow_boosting", "flow_and_index",
+    }  # fmt: skip
     assert set(intensity.NETWORKS) == {"cnn_lstm", "cnn_lstm_both_ways", "cnn_tcn", "cnn_transformer"}
     assert intensity.names() == [*intensity.BASELINES, *intensity.NETWORKS]
     assert [name for name in intensity.names() if intensity.stochastic(name)] == list(intensity.NETWORKS)
@@ -189,6 +191,19 @@ def test_baselines_of_flow_see_no_place(name):
     assert np.allclose(model.predict(drifted), model.predict(X), atol=0.02, equal_nan=True), "a head that moves"
 
 
+def test_a_baseline_knows_map_and_time_together_and_no_other_map():
+    X, _, _ = clips()
+    steps = np.arange(12) * np.isfinite(X[:, :, 0, 0, 0])
+    shown = np.nan_to_num(X[:, :, 2].mean(axis=(2, 3)) > np.nanmedian(X[:, :, 2].mean(axis=(2, 3))))
+    y = np.where(np.isnan(X[:, :, 0, 0, 0]), np.nan, shown * steps / 12).astype(np.float32)  # neither tells it alone
+    error = {name: np.nanmean(np.abs(built(name).fit(X, y).predict(X) - y)) for name in intensity.BASELINES}
+    assert error.pop("flow_and_index") < 0.7 * min(error.values())
+    model, other = built("flow_and_index").fit(X, y), X.copy()
+    other[:, 6] = other[::-1, 3]
+    changed = ~np.isclose(model.predict(other), model.predict(X), equal_nan=True)
+    assert changed[:, 6].any() and not np.delete(changed, 6, axis=1).any()
+
+
 def test_magnitude_is_measured_in_face_and_regions():
     X = np.zeros((1, 1, 3, 28, 28), np.float32)
     X[0, 0, 0, :, :9], X[0, 0, 1, :, :9], X[0, 0, 2] = 3, 4, 2  # 5 px in a third of the face, medians stay 0
@@ -284,6 +299,23 @@ def test_the_prior_is_the_best_constant(name):
     assert loss(best) <= min(tried) + 1e-7
     if name == "concordance":
         assert loss(best) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("top", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("name", intensity.FORMULATIONS)
+def test_levels_that_no_training_frame_has_leave_the_prior_a_number(name, top):
+    formulation = _formulations.FORMULATIONS[name]
+    truth = torch.full((4, 5), top, dtype=torch.float64)
+    truth[:, 2:] *= 0.2 if top < 1 else 1
+    found = formulation.losses(formulation.constant(truth).expand(*truth.shape, -1), truth)
+    assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["ordinal", "soft"])
+def test_faint_intensities_are_learned_as_levels_too(name):
+    X, y, groups = clips()
+    record = built("cnn_lstm", formulation=name, epochs=25).fit(X, 0.6 * y, groups).record_
+    assert record["beats_prior"] and np.isfinite(record["prior_loss"])
 
 
 @pytest.mark.parametrize("name", intensity.FORMULATIONS)

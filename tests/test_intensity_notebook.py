@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from helpers import workspace
-from helpers.evaluation import agreement, compare, intensity, scores, splits, targets
+from helpers.evaluation import agreement, compare, intensity, predictions, scores, splits, targets
 from helpers.models import intensity as models
 from helpers.motion import sequences
 from helpers.show import intensity as shown
 from helpers.show import intensity_curves as curves
 from helpers.show import intensity_verdicts as verdicts
 from helpers.show import plots, records
+from helpers.workspace import WorkbookError
 
 TASK = "triangle-loso"
 CHEAP = ["constant", "frame_index", "flow_magnitude"]
@@ -95,6 +96,18 @@ def test_levels_are_judged_beside_the_commonest_of_other_people(answers):
     assert row.y_pred == others.y_true.mode().iloc[0]
 
 
+def test_a_level_that_no_label_reaches_is_no_class():
+    found = made({"cnn_lstm": 0.3, "position": 0.1})
+    found["y_true"] *= 0.7
+    levels = intensity.as_levels(found, ["cnn_lstm", "position"])
+    assert set(levels.y_true) == set(models.LEVELS[:3]) and "p_high" not in levels
+    high = (found.y_pred >= models.THRESHOLDS[-1]).to_numpy()
+    assert high.any() and set(levels.y_pred[: len(found)][high]) == {"medium"}
+    graded = scores.score(levels, 50)
+    assert graded.uf1.between(0, 1).all()
+    plots.close(shown.plot_levels(graded, f"{TASK}-levels"))
+
+
 def test_maps_of_a_clip_are_means_and_single_frames(clips):
     there = clips.frames >= 0
     plain, values = intensity.pooled_maps(clips, np.ones(there.shape)), clips.values
@@ -117,6 +130,35 @@ def test_recognition_is_asked_of_the_same_clips_for_every_input(clips, answers, 
     pairs = compare.pairs(found, "demo7-loso-intensity", [("weighted_mean", "plain_mean")], "uf1", 100, 0)
     said = verdicts.say_recognition(pairs, scores.score(found, 100))
     assert "`weighted_mean`" in said and ("holds" in said or "hold" in said)
+
+
+def test_in_each_fold_its_own_network_weighs_the_maps(clips, tiny, monkeypatch):
+    chance, folds, seen = np.random.default_rng(0), splits.loso(clips.samples), {}
+    own = {fold.name: chance.uniform(size=clips.frames.shape) for fold in folds}
+    true_cross_predict = predictions.cross_predict
+
+    def watched(task, names, X, samples, y, classes, some, *rest, **settings):
+        if len(some) == 1:
+            seen.setdefault(some[0].name, []).append(X)
+        return true_cross_predict(task, names, X, samples, y, classes, some, *rest, **settings)
+
+    monkeypatch.setattr(intensity.predictions, "cross_predict", watched)
+    intensity.recognise("demo7", clips, own, tiny)
+    assert set(seen) == set(own)
+    for name, maps in seen.items():
+        expected = intensity.strongest_maps(clips, own[name]), intensity.pooled_maps(clips, own[name])
+        assert all(np.array_equal(*pair) for pair in zip(maps, expected, strict=True))
+
+
+def test_steps_are_as_long_as_frames_are_apart(demo, tiny):
+    assert intensity.clips_of(demo, tiny).step_s == intensity.STEP
+    short = demo.assign(offset=demo.offset.clip(upper=demo.apex + 5), onset=demo.onset.clip(lower=demo.apex - 20))
+    slow = intensity.clips_of(short.assign(fps=30.0), tiny)
+    assert slow.step_s == pytest.approx(1 / 30) and len(slow.samples)
+    assert not slow.left_out.reason.str.contains("apart").any()
+    assert (np.diff(slow.frames[0][slow.frames[0] >= 0]) == 1).all(), "every frame is a step"
+    with pytest.raises(WorkbookError, match="no frame rate is known"):
+        intensity.clips_of(demo.assign(fps=pd.array([None] * len(demo), "Float64")), tiny)
 
 
 def test_drawn_people_who_take_no_part_are_left_out_by_name(demo, tiny):
@@ -196,11 +238,12 @@ def test_reliability_and_groups_are_drawn_and_said():
     assert "in its lowest bin" in verdicts.say_reliability(table, "cnn_lstm")
     emotions, people = agreement.by(found, "emotion"), agreement.by(found, "subject")
     assert "fear, rests on 4 clip(s) of 1 person(s)" in verdicts.say_groups(emotions, people, "cnn_lstm")
-    for figure in (
-        shown.plot_reliability(table, TASK),
-        shown.plot_groups(emotions, people, "cnn_lstm", "position"),
-    ):
-        plots.close(figure)
+    figure = shown.plot_groups(emotions, people, "cnn_lstm", "position")
+    assert "4 clips)" in figure.get_suptitle() and "44 clips)" in figure.get_suptitle(), (
+        "a rare emotion is seen as such"
+    )
+    plots.close(figure)
+    plots.close(shown.plot_reliability(table, TASK))
 
 
 def test_rankings_under_two_labels_are_compared():
@@ -220,7 +263,7 @@ def test_labels_of_a_ranking_keep_apart_and_in_order():
 def test_windows_and_film_strips_are_drawn_with_and_without_faces(clips, answers):
     windows = curves.compute_windows(clips)
     assert (windows.onset >= 0).all() and windows.place.between(0, 1).all()
-    assert shown.compute_windows(windows, clips.left_out).value["clips"] == len(clips.samples)
+    assert shown.compute_windows(windows, clips).value["clips"] == len(clips.samples)
     rows = answers[TASK][0].query("model == 'flow_magnitude'")
     picked = curves.compute_picked(rows)
     assert picked.mae.is_monotonic_increasing and picked.sample_id.nunique() == 3

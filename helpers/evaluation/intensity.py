@@ -22,16 +22,20 @@ from helpers.workspace import WorkbookError
 
 # Sides of the maps, pixels of the standard crop averaged together: time for models goes with their number
 SIDES = {"tiny": 14, "quick": 14, "full": 28}
+STEP = 0.025  # seconds between steps, where frames are not further apart
 SHUFFLED = "cnn_lstm_shuffled"  # the control: trained and asked on `shuffled` clips
 
 
 def clips_of(samples, profile, seed=0):
     """Sequences of the clips on which networks are compared (`splits.for_networks`), at the side of the profile.
 
-    Clips of drawn people who take no part are in `left_out` with that reason. Raises as `sequences.extract`.
+    Steps are STEP apart; where the median clip's frames are further apart than that, as far as these. Clips of drawn
+    people who take no part are in `left_out` with that reason. Raises as `sequences.extract`.
     """
     kept = splits.for_networks(samples, profile)
-    clips = sequences.extract(samples[kept].reset_index(drop=True), side=SIDES[profile.name], seed=seed)
+    apart = (1 / samples.fps[kept].dropna().astype(float)).median()
+    step = STEP if np.isnan(apart) else max(STEP, apart)  # where no rate is known, `extract` says so
+    clips = sequences.extract(samples[kept].reset_index(drop=True), step=step, side=SIDES[profile.name], seed=seed)
     others = samples.loc[~kept, ["sample_id", "emotion"]].assign(reason="drawn people of whom the profile takes some")
     return clips._replace(left_out=pd.concat([clips.left_out, others], ignore_index=True))
 
@@ -94,13 +98,16 @@ def as_levels(table, names):
 
     table: predictions of one task; its name ends in -levels then. A frame becomes a sample: sample_id#frame.
     Probabilities are 0 and 1, as nothing is asked but the level. Beside the models `names` stands `scores.BASELINE`:
-    the level that most frames of other people have.
+    the level that most frames of other people have. A level that no label reaches is no class, as nothing could be said
+    of it: who predicts it is taken to mean the nearest that is one.
     """
-    levels = np.array(models.LEVELS)
     some = table[table.model.isin(names)]
+    reached = np.unique(models.level_of(some.y_true.to_numpy()))
+    levels = np.array(models.LEVELS)[reached]
     named = some.assign(sample_id=some.sample_id + "#" + some.frame.astype(str), task=some.task + "-levels")
     for column in ("y_true", "y_pred"):
-        named[column] = levels[models.level_of(named[column].to_numpy())]
+        away = np.abs(models.level_of(named[column].to_numpy())[:, None] - reached)
+        named[column] = levels[away.argmin(axis=1)]
     first = named[(named.model == names[0]) & (named.seed == named.seed.min())]
     always = [_commonest(first, rows) for _, rows in first.groupby("fold")]
     named = pd.concat([named, *always], ignore_index=True).drop(columns="frame")
@@ -146,14 +153,13 @@ def pooled_maps(clips, weights):
 
 def strongest_maps(clips, curve):
     """(n, 1, 3, H, W) map of each clip's frame of highest intensity (n, T), of those that are there."""
-    there = clips.frames >= 0
-    best = np.where(there, np.nan_to_num(curve, nan=-1), -2).argmax(axis=1)
+    best = np.where(clips.frames >= 0, curve, -np.inf).argmax(axis=1)
     return clips.values[np.arange(len(best)), best][:, None]
 
 
 def coded_maps(clips):
     """(n, 1, 3, H, W) map of each clip's frame nearest to the coded apex."""
-    return strongest_maps(clips, -np.abs(clips.frames - clips.samples.apex.to_numpy(float)[:, None]) / 1e6)
+    return strongest_maps(clips, -np.abs(clips.frames - clips.samples.apex.to_numpy(float)[:, None]))
 
 
 def recognise(scheme, clips, curves, profile, model="logistic", store=None):

@@ -27,11 +27,12 @@ def colour(model):
     return ACCENT if model in models.BASELINES else OTHER
 
 
-def compute_windows(windows, left_out):
-    """What the windows are, a row a fact: clips, steps, reach around onset and apex in milliseconds, gaps."""
+def compute_windows(windows, clips):
+    """What the windows of these clips are, a row a fact: steps, reach around onset and apex in milliseconds, gaps."""
     before, after = 1000 * windows.onset, 1000 * (windows.end - windows.apex)
     facts = {
-        "clips": len(windows), "clips left out": len(left_out), "steps of a clip, fewest": windows.steps.min(),
+        "clips": len(windows), "clips left out": len(clips.left_out), "from step to step, ms": 1000 * clips.step_s,
+        "steps of a clip, fewest": windows.steps.min(),
         "steps, median": windows.steps.median(), "steps, most": windows.steps.max(),
         "begins before the onset, ms, mean": before.mean(), "most": before.max(),
         "ends after the apex, ms, mean": after.mean(), "most ": after.max(),
@@ -141,10 +142,10 @@ def plot_groups(emotions, people, model, other):
         axes.set(xlabel="mean absolute error, less is better; number: clips", xlim=(0, None))
         axes.grid(axis="x", alpha=0.3)
     grid[0].legend(loc="upper left", fontsize=8.5)
-    wide = emotions[emotions.model == model].set_index("emotion").mae
-    figure.suptitle(
-        f"{model} errs least on {wide.idxmin()} ({wide.min():.3f}), most on {wide.idxmax()} ({wide.max():.3f})"
-    )
+    own = emotions[emotions.model == model].set_index("emotion")
+    ends = [own.loc[emotion] for emotion in (own.mae.idxmin(), own.mae.idxmax())]
+    least, most = (f"{row.name} ({row.mae:.3f}, {row.n:.0f} clips)" for row in ends)
+    figure.suptitle(f"{model} errs least on {least}, most on {most}")
     return figure
 
 

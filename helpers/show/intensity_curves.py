@@ -14,7 +14,7 @@ from helpers.show.plots import ACCENT, PALETTE
 
 LINES = {
     "triangle": {"color": ACCENT, "linestyle": "-"}, "cosine": {"color": PALETTE["repression"], "linestyle": "--"},
-    "true": {"color": "#222222", "linestyle": ":", "linewidth": 2}, "table": {"color": ACCENT, "linestyle": "-"},
+    "true": {"color": "#222222", "linestyle": ":", "linewidth": 2},
 }  # fmt: skip
 PICTURES = 12  # of a film strip, at most
 

@@ -110,7 +110,7 @@ def say_seen(gains, scored):
     answer = {
         "win": "**The network saw something**: which map stands at which frame matters to it",
         "loss": "**Nothing speaks for sight here**: frames in random order were predicted better than frames in order",
-        "tie": "**Nothing shows that the network saw anything**: frames in random order were predicted as well",
+        "tie": "**Nothing shows that the network saw anything**: no difference from frames in random order holds",
         "mixed": "**Whether the network saw anything stays open**: one measure says so, the other denies it",
     }[what]
     return (

@@ -25,6 +25,7 @@ from helpers.models.intensity._levels import CENTRES, LEVELS, THRESHOLDS
 
 DELTA = 0.1  # errors above it are counted as outliers by `huber`
 TINY = 1e-8  # where neither truth nor prediction varies, and both are alike, CCC is 0 / 0
+LEAST = 1e-6  # share that a constant gives to what no training frame has: none would make its loss 0 times infinity
 
 
 class Value:
@@ -71,7 +72,7 @@ class Concordance(Value):
 
     def constant(self, truth):
         """(1,): the mean, though no constant agrees: its loss is 1."""
-        return truth.nanmean()[None].logit()
+        return truth.nanmean()[None].logit(eps=LEAST)
 
 
 class Ordinal:
@@ -97,7 +98,7 @@ class Ordinal:
 
     def constant(self, truth):
         """(3,) outputs of the shares of frames that reach each threshold."""
-        return _clip_means(self.targets(truth), truth).mean(dim=0).logit()
+        return _clip_means(self.targets(truth), truth).mean(dim=0).logit(eps=LEAST)
 
 
 class Soft:
@@ -121,7 +122,7 @@ class Soft:
 
     def constant(self, truth):
         """(4,) outputs of the mean shares."""
-        return _clip_means(self.targets(truth), truth).mean(dim=0).log()
+        return _clip_means(self.targets(truth), truth).mean(dim=0).clamp(min=LEAST).log()
 
 
 def _clip_means(numbers, truth):
