@@ -37,7 +37,9 @@ class STSTNet(NetworkClassifier):
         import torch
         from torch import nn
 
-        streams = nn.Sequential(  # sizes for one map
+        from helpers.models._pooled import Pooled
+
+        streams = Pooled(  # sizes for one map
             nn.Conv2d(shape[1], FILTERS, 3, padding=2),  # (3, 28, 28) -> (16, 30, 30)
             nn.ReLU(inplace=True),
             nn.BatchNorm2d(FILTERS),
@@ -45,7 +47,7 @@ class STSTNet(NetworkClassifier):
             nn.Dropout(self.dropout),
             nn.AvgPool2d(2),  # (16, 5, 5)
             nn.Flatten(),  # (400,)
-        ).to(memory_format=torch.channels_last)  # on a CPU faster by a third
+        ).to(memory_format=torch.channels_last)  # in evaluation on a CPU faster by a third
         return nn.ModuleDict({"streams": streams, "head": nn.Linear(FILTERS * 25, classes)})
 
     def embedding(self, network, x):
