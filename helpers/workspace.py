@@ -163,6 +163,11 @@ def jobs():
     return int(wanted)
 
 
+def watched():
+    """Whether somebody sees progress bars: in a notebook or a terminal, but not where run_all.sh runs notebooks."""
+    return not os.environ.get("TQDM_DISABLE") and ("ipykernel" in sys.modules or sys.stderr.isatty())
+
+
 def one_thread():
     """One thread a process: on small folds, processes with one thread each beat threads."""
     from threadpoolctl import threadpool_limits

@@ -123,3 +123,17 @@ def test_heavy_libraries_load_only_where_they_are_used(module):
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=workspace.ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_progress_bars_are_for_notebooks_and_terminals(monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    assert not workspace.watched()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert workspace.watched()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert workspace.watched()
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    assert not workspace.watched()

@@ -23,7 +23,7 @@ def each(keys, fit, context="", store=None, label="folds"):
     with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1), warnings.catch_warnings():
         # loky renews a worker that has grown by 300 MB, as one does when torch comes in, and says so; no fold is lost
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
-        bar = {"total": len(keys), "desc": label, "mininterval": 5, "disable": len(keys) < 2}
+        bar = {"total": len(keys), "desc": label, "mininterval": 5, "leave": False, "disable": not workspace.watched()}
         return list(tqdm(Parallel(return_as="generator")(work), **bar))
 
 

@@ -69,11 +69,11 @@ def _renew(folder, old, positions, requests, make, shape, what, threads):
     workers = Parallel(
         n_jobs=workspace.jobs(), prefer="threads" if threads else "processes", return_as="generator_unordered"
     )
-    quiet = bool(os.environ.get("TQDM_DISABLE")) or None  # None: quiet as well where nobody watches a terminal
     results = workers(delayed(_attempt)(make, key, positions[key], requests[positions[key]].place) for key in todo)
     place = {key: row for row, key in enumerate(keys)}
+    bar = {"total": len(todo), "desc": what, "unit": "clip", "leave": False, "disable": not workspace.watched()}
     with journal.open("a", encoding="utf-8") as lines:
-        for key, values, entry in tqdm(results, total=len(todo), desc=what, unit="clip", leave=False, disable=quiet):
+        for key, values, entry in tqdm(results, **bar):
             rows[place[key]] = 0 if values is None else values
             index[key] = entry | {"sum": zlib.crc32(rows[place[key]].tobytes())}
             lines.write(json.dumps([key, index[key]]) + "\n")
