@@ -181,8 +181,9 @@ def test_a_strong_apex_is_known_only_to_who_learned_from_strengths(clips, answer
     assert errors.apex_ms["constant (true)"] == pytest.approx(1000 * own.frame_error.abs().mean() / fps)
     assert errors.strength_bias["constant (true)"] < errors.strength_bias["flow_magnitude (triangle)"]
     gains = agreement.gains(peaks, "apex", agreement.OTHERS, ("mae",), resamples=100)
-    said = verdicts.say_strength(errors.reset_index(), gains) + verdicts.say_apex(errors.reset_index())
-    assert "mean strength of other people" in said and "picked from 6" in said
+    said = verdicts.say_strength(errors.reset_index(), gains)
+    said += verdicts.say_apex(errors.reset_index(), "flow_magnitude")
+    assert "mean strength of other people" in said and "picked from 6" in said and "`flow_magnitude (true)` by" in said
     plots.close(shown.plot_apexes(peaks, errors.reset_index(), "flow_magnitude"))
 
 
@@ -208,6 +209,15 @@ def test_the_shuffled_control_decides_whether_anything_was_seen(error, answer):
     pairs = pd.DataFrame({"verdict": ["better", "tie"]})
     said = verdicts.say_conclusion({"triangle": (rows, rows)}, rows, pairs)
     assert "of 1 networks that learned from triangle labels".capitalize() in said and "Of 2 comparisons, 1 says" in said
+    assert "cannot be judged" in said
+    worse = pd.DataFrame({"model": ["a", "b"], "verdict": ["better", "worse"]})
+    assert "other people: `a`. Of" in verdicts.say_conclusion({"triangle": (rows, rows)}, rows, pairs, worse)
+
+
+def test_a_conclusion_says_who_lost():
+    rows = agreement.gains(made({"frame_index": 0.2, "cnn_lstm": 0.8}), TASK, "frame_index", resamples=300)
+    said = verdicts.say_conclusion({"true": (rows, rows)}, rows, pd.DataFrame({"verdict": ["tie"]}))
+    assert said.count("0 win and 1 lose against `frame_index`") == 2
 
 
 def test_the_best_baseline_is_the_one_of_highest_concordance():

@@ -34,8 +34,8 @@ def compute_windows(windows, clips):
         "clips": len(windows), "clips left out": len(clips.left_out), "from step to step, ms": 1000 * clips.step_s,
         "steps of a clip, fewest": windows.steps.min(),
         "steps, median": windows.steps.median(), "steps, most": windows.steps.max(),
-        "begins before the onset, ms, mean": before.mean(), "most": before.max(),
-        "ends after the apex, ms, mean": after.mean(), "most ": after.max(),
+        "begins before the onset, ms, mean": before.mean(), "before the onset, ms, most": before.max(),
+        "ends after the apex, ms, mean": after.mean(), "after the apex, ms, most": after.max(),
         "windows that end before the offset": (windows.end < windows.offset).sum(),
         "missing frames": windows.missing.sum(), "clips with missing frames": (windows.missing > 0).sum(),
     }  # fmt: skip

@@ -133,7 +133,10 @@ def plot_strips(picked, rows, clips, may_show):
         "seconds since the window's first frame; hue: direction of motion, brightness: length, dimmed outside regions"
     )
     people = "Synthetic people" if clips.samples.attrs["synthetic"] else "People"
-    figure.suptitle(f"{people} whom the network never saw: intensity, frame by frame")
+    best, middle, worst = picked.mae
+    figure.suptitle(
+        f"{people} whom the network never saw: {best:.2f} off at best, {middle:.2f} midway, {worst:.2f} at worst"
+    )
     return figure
 
 

@@ -3,6 +3,7 @@
 from scipy import stats
 
 from helpers.evaluation.agreement import OTHERS
+from helpers.models.intensity import LEVELS, THRESHOLDS
 from helpers.show.comparison import p_value
 from helpers.show.intensity import NAMES
 
@@ -131,6 +132,7 @@ def say_formulations(gains, levels, scored, plain):
     """What each formulation loses. gains: over the regression, as numbers; levels: `compare.pairs`, as levels; scored:
     score table of the levels."""
     point, parts = scored.set_index("model").uf1, []
+    begin = ", ".join(f"{level} at {least:.2f}" for level, least in zip(LEVELS[1:], THRESHOLDS, strict=True))
     for pair in levels.itertuples():
         own = gains[gains.model == pair.model].set_index("metric")
         numbers = ", ".join(
@@ -140,7 +142,10 @@ def say_formulations(gains, levels, scored, plain):
             f"`{pair.model}`: as numbers {numbers}; as levels UF1 {point[pair.model]:.3f}, {pair.gain:+.3f} "
             f"({pair.lo:+.3f} to {pair.hi:+.3f}): {_tie(pair.verdict)}"
         )
-    return f"Beside the regression `{plain}` (levels: UF1 {point[plain]:.3f}), gains: {'. '.join(parts)}."
+    return (
+        f"Levels begin: {begin}. Gains over the regression `{plain}` (levels: UF1 {point[plain]:.3f}), above zero "
+        f"better: {'. '.join(parts)}."
+    )
 
 
 def say_reliability(table, model):
@@ -177,14 +182,17 @@ def say_strength(errors, gains):
     )
 
 
-def say_apex(errors):
-    """Time of the apex: the nearest model and the middle of the window, milliseconds."""
+def say_apex(errors, model):
+    """Time of the apex: the middle of the window, a model by the labels it learned from, and the nearest, ms."""
     rows = errors.set_index("model")
-    floor, best = rows.loc[OTHERS], rows.loc[rows.drop(index=OTHERS).apex_ms.idxmin()]
+    best = rows.drop(index=OTHERS).apex_ms.idxmin()
+    far = {
+        row.Index: f"{row.apex_ms:.0f} ms ({row.apex_ms_lo:.0f} to {row.apex_ms_hi:.0f})" for row in rows.itertuples()
+    }
+    own = ", ".join(f"`{name}` by {away}" for name, away in far.items() if name.startswith(f"{model} ("))
     return (
-        f"The middle of the window misses the apex by {floor.apex_ms:.0f} ms ({floor.apex_ms_lo:.0f} to "
-        f"{floor.apex_ms_hi:.0f}). Nearest comes `{best.name}` with {best.apex_ms:.0f} ms ({best.apex_ms_lo:.0f} to "
-        f"{best.apex_ms_hi:.0f}), picked from {len(rows) - 1} by this very number."
+        f"The middle of the window misses the apex by {far[OTHERS]}, {own}. Nearest comes `{best}` with {far[best]}, "
+        f"picked from {len(rows) - 1} by this very number."
     )
 
 
@@ -218,20 +226,25 @@ def say_recognition(pairs, results):
     return f"**{task}**, UF1: {'; '.join(parts)}. So {answer}."
 
 
-def say_conclusion(by_label, seen, pairs):
+def say_conclusion(by_label, seen, pairs, strength=None):
     """The title's question answered. by_label: {kind of label: its two tables of `gains`, over the frame index and the
-    best baseline}; seen: gains over shuffled frames; pairs: of `compare.pairs`, ways to use the curve."""
+    best baseline}; seen: gains over shuffled frames; pairs: of `compare.pairs`, ways to use the curve; strength: gains
+    over OTHERS in the strength of the apex, where it is known."""
     parts = []
     for kind, gains in by_label.items():
         wins = []
         for rows in gains:
             found = [verdict(part) for _, part in _agreement(rows).groupby("model")]
-            wins.append(f"{found.count('win')} beat `{rows.reference.iloc[0]}`")
-        parts.append(f"of {len(found)} networks that learned from {kind} labels, {' and '.join(wins)}")
+            wins.append(f"{found.count('win')} win and {found.count('loss')} lose against `{rows.reference.iloc[0]}`")
+        parts.append(f"of {len(found)} networks that learned from {kind} labels, {', '.join(wins)}")
     sight = {"win": "saw something of the motion", "mixed": "saw something by one measure only"}
     sight = sight.get(verdict(_agreement(seen)), "saw nothing that could be shown")
     helps = (pairs.verdict == "better").sum()
+    told = "how strong an apex was cannot be judged here"
+    if strength is not None:
+        nearer = ", ".join(f"`{name}`" for name in strength.model[strength.verdict == "better"]) or "nothing"
+        told = f"of {len(strength)} asked how strong an apex was, nearer than the mean of other people: {nearer}"
     return (
-        f"{_capital('; '.join(parts))}. By the shuffled control the CNN + LSTM {sight}. Of {len(pairs)} comparisons, "
-        f"{helps} {'says' if helps == 1 else 'say'} that a predicted curve helps to recognise the emotion."
+        f"{_capital('; '.join(parts))}. By the shuffled control the CNN + LSTM {sight}; {told}. Of {len(pairs)} "
+        f"comparisons, {helps} {'says' if helps == 1 else 'say'} that a predicted curve helps to recognise the emotion."
     )
