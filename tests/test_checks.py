@@ -417,6 +417,18 @@ def test_columns_in_the_wrong_place_are_told():
         checks.audit(many)
 
 
+def test_as_many_people_as_rows_and_seeds_of_other_samples_get_no_interval():
+    found = random_table(n=20_000)
+    assert "too many for an interval" in said(found.assign(subject=found.sample_id, fold=found.sample_id))
+    found = random_table()
+    assert "do not predict the same" in said(found.assign(seed=found.index == found.index[-1]), "note", "interval")
+
+
+def test_a_model_that_is_not_there_is_told_whatever_was_published():
+    with pytest.raises(WorkbookError, match="no model 'mine'"):
+        checks.audit(random_table(), model="mine")
+
+
 def test_a_file_and_its_table_are_audited_alike(tmp_path):
     found = pd.concat([several_seeds(), random_table(seed=4).assign(task="other-loso")], ignore_index=True)
     table_of, remarks = foreign.predictions(written(found, tmp_path, float_format="%.6g"))

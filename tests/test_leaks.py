@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_score
+from sklearn.pipeline import Pipeline
 
 from helpers import labels, models, workspace
 from helpers.evaluation import checks, leaks, predictions, splits
@@ -13,8 +14,10 @@ from helpers.evaluation.leaks import (
     _network,
     _sums,
     _twins,
+    automl,
     batch_statistics,
     near_duplicates,
+    prepared_on_all,
     settings,
     smote_first,
     windows,
@@ -114,6 +117,85 @@ def test_no_fit_can_receive_a_test_row():
         build = _twins.model(name, invented(), 0)
         assert set(inspect.signature(build.fit).parameters) == {"X", "y", "groups"}
     assert "X_val" not in inspect.signature(models.build("flaml", workspace.profile("tiny"), 0).fit).parameters
+
+
+def test_a_class_that_nobody_shows_is_told_and_a_leak_that_nobody_knows(demo):
+    motion, flows = demo[demo.emotion != "fear"], np.zeros((len(demo), 1, 3, 8, 8), np.float32)
+    motion.attrs = demo.attrs
+    with pytest.raises(NotApplicable, match="no sample is of fear: UF1 over all 7 classes"):
+        leaks.experiment(motion, flows[: len(motion)], "demo7", workspace.profile("tiny"))
+    data = invented(people=6)
+    alone = (data.people != "demo/p0") | (data.y == "surprise")
+    data = data._replace(y=np.where((data.y == "surprise") & (data.people != "demo/p0"), "negative", data.y)).take(
+        alone
+    )
+    with pytest.raises(NotApplicable, match="surprise"):
+        data.for_family("ststnet")
+    with pytest.raises(workspace.WorkbookError, match="unknown leak 'smote'"):
+        leaks.compute(data, ["smote"])
+
+
+# ------------------------------------------------------------------------------------------------ one person spoiled
+
+CHEAP = {"ststnet": ["best_epoch", "smote_first"], "flaml": ["automl"]}  # of the slow ones; stills have their own test
+MADE_OF_OTHERS = {  # leaky answers about a clip that always hang on what else the same person shows
+    "best_epoch", "projected_on_all", "random_folds", "selected_on_all", "smote_first", "smote_first_real_rows",
+    "test_statistics", "windows",
+}  # fmt: skip
+
+
+def spoiled(data, who):
+    """(the experiment with noise under other labels for all clips but the first of a person, id of that clip)."""
+    own, X, y = np.flatnonzero(data.people == who), data.X.copy(), data.y.copy()
+    X[own[1:]] = 5 * np.random.default_rng(9).normal(size=X[own[1:]].shape)
+    y[own[1:]] = [data.classes[data.classes.index(label) - 1] for label in y[own[1:]]]
+    return data._replace(X=X, y=y), data.samples.sample_id[own[0]]
+
+
+def about(table, clip):
+    rows = table[(table.sample_id.str.split("#").str[0] == clip) & (table.model != "majority")]
+    return rows.sort_values(["model", "seed", "sample_id"]).filter(like="p_").to_numpy()
+
+
+@pytest.mark.parametrize("family", [*leaks.FAMILIES, "flaml"])
+def test_nothing_of_a_held_out_person_reaches_a_clean_twin(family):
+    data = invented(people=4, told=0.3)
+    other, clip = spoiled(data, "demo/p0")
+    for leak in leaks.catalogue():
+        slow = leak.name not in CHEAP.get(family, [leak.name])
+        if slow or family in leak.absent or family not in leak.families or leak.name == "near_duplicates":
+            continue
+        first, second = (leak.twins(one, family) for one in (data, other))
+        assert np.allclose(about(first.clean, clip), about(second.clean, clip), atol=1e-9), leak.name
+        if leak.name in MADE_OF_OTHERS:
+            leaky = [about(twins.leaky, clip) for twins in (first, second)]
+            assert leaky[0].shape != leaky[1].shape or not np.allclose(*leaky), leak.name
+
+
+@pytest.mark.parametrize("family", ["logistic", "svm"])
+def test_a_selection_that_keeps_all_pixels_is_no_leak(family, monkeypatch):
+    data = invented()
+    monkeypatch.setattr(prepared_on_all, "BEST", data.X[0].size)
+    fold, rows = splits.loso(data.samples)[0], Pipeline(prepared_on_all.steps("selected", 0)[0])
+    clean = prepared_on_all.within(data, 0, fold, family, "selected")[1][""]
+    seen = data._replace(X=rows.fit_transform(data.X, data.y))
+    leaky = prepared_on_all.before(seen, 0, fold, family, "selected")[1][""]
+    assert np.allclose(clean, leaky), "the choice of pixels is all that differs"
+
+
+def test_automl_peeks_at_the_test_rows_and_repeats_no_training_row(monkeypatch):
+    from flaml.automl.task.generic_task import GenericTask
+
+    prepare, seen = GenericTask.prepare_data, []
+
+    def watched(self, state, *given, **named):
+        prepare(self, state, *given, **named)
+        seen.append((len(state.y_train), len(state.y_val)))
+
+    monkeypatch.setattr(GenericTask, "prepare_data", watched)
+    data = invented(people=5)
+    automl.peeking(data, 0, splits.loso(data.samples)[0])
+    assert seen == [(24, 6)]
 
 
 def test_random_folds_mix_people_and_splits_would_refuse_them():
@@ -314,8 +396,19 @@ def test_sentences_name_what_paid_and_what_did_not(found):
     assert f"{top.leaky:.3f}" in show.say_paid(table) and top.title in show.title(table)
     unpaid = show.say_unpaid(table)
     for title, paid in table.groupby("title").paid.any().items():
-        assert (title in unpaid.split("with any model")[1].split(". Of all")[0]) != paid
+        assert (title in unpaid.split("with any model")[1].split(". The leaky twin")[0]) != paid
+    less = table[table.inflation <= 0]
+    assert f"{len(less)} of {len(table)} pairs" in unpaid and all(one in unpaid for one in less.title)
     assert len(show.compute_brief(table)) == table.leak.nunique()
+
+
+def test_sentences_hold_where_nothing_paid_and_where_everything_did(found):
+    table = found.table.assign(paid=False)
+    assert "paid most" not in show.say_paid(table) and "most:" not in show.title(table)
+    every = found.table.assign(inflation=0.1, lo=0.05, paid=True)
+    assert "Every leak paid" in show.say_unpaid(every) and "higher than its clean one" in show.say_unpaid(every)
+    wide = table.assign(paid=table.index == 3)
+    assert f"*{wide.title[3]}* paid most" in show.say_paid(wide), "not the largest, which did not pay"
 
 
 def test_inflation_measured_elsewhere_is_read_not_typed(found):

@@ -74,7 +74,8 @@ def _of_task(task, rows, classes):
         several = pairs[pairs.duplicated()].unique()
         if len(several):
             yield Fault("one truth", task, f"a sample of {task} has several {column}", several[0], len(several))
-    strange = {column: ~rows[column].isin(classes).to_numpy() for column in ("y_true", "y_pred")}
+    known = [*classes, ""]  # an empty cell is told as such
+    strange = {column: ~rows[column].isin(known).to_numpy() for column in ("y_true", "y_pred")}
     names = sorted({str(name) for column, where in strange.items() for name in rows[column][where].unique()})
     if names:
         others = f" (nor for {len(names) - 1} other classes)" if len(names) > 1 else ""

@@ -58,6 +58,8 @@ def audit(table, listed=None, published=None, task=None, model=None, classes=Non
     if task is not None:
         _known(task, table.task, "task")
         table = table[table.task == task]
+    if model is not None:
+        _known(model, table.model, "model")
     if table.task.nunique() > MOST["tasks"]:
         raise WorkbookError(f"it has {table.task.nunique()} tasks", remedy="is the column task the right one?")
     faults += _schema.faults(table, classes)

@@ -151,9 +151,9 @@ def mean_of_people():
 def no_better_than_guessing():
     """Mean UAR of 20.97 %: the third system's own measured summary over 26 people, against guessing.
 
-    Guessing evenly among K classes gives everybody a mean recall of 1/K over the classes they show. The interval is
-    mean +- 1.96 SD / sqrt(people), from the printed SD. About 35 %, the headline of its best model, is not among its
-    measured results. table: one row; mean, lo, hi, chance, headline.
+    Guessing evenly among K classes gives everybody a mean recall of 1/K over the classes they show; less were the
+    others counted as 0, which the source does not say. The interval is mean +- 1.96 SD / sqrt(people), as printed.
+    About 35 %, the headline, is not among its measured results. table: one row; mean, lo, hi, chance, headline.
     """
     half = 1.96 * printed.PERSON_SD / np.sqrt(printed.PEOPLE)
     low, high, chance = printed.PERSON_MEAN - half, printed.PERSON_MEAN + half, 1 / len(printed.HYBRID_CLASSES)
@@ -161,7 +161,7 @@ def no_better_than_guessing():
     return Claim(
         printed.THIRD, "README: results summary, model performance",
         f"mean UAR {printed.PERSON_MEAN:.2%}, headline about {printed.BEST:.0%}",
-        f"{LEVEL:.0%} interval {low:.1%} to {high:.1%}; guessing gives {chance:.0%}",
+        f"{LEVEL:.0%} interval {low:.1%} to {high:.1%}; guessing gives {chance:.0%} over a person's classes",
         "the measured mean is no better than guessing, and the headline is not the measured number", bool(low > chance),
         pd.DataFrame([row]),
     )  # fmt: skip

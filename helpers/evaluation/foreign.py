@@ -122,7 +122,7 @@ def _guarded(path, **options):
         raise WorkbookError("it is no UTF-8 text", file=path, remedy="save it as CSV, UTF-8") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         remedy = "every line needs as many cells as the first; cells with commas or quotes need quotes around them"
-        raise WorkbookError(f"it is no table ({shown(error, 120)})", file=path, remedy=remedy) from error
+        raise WorkbookError(f"it is no table ({shown(str(error).strip(), 120)})", file=path, remedy=remedy) from error
 
 
 def _log(path, classes, task):
@@ -134,9 +134,10 @@ def _log(path, classes, task):
     if classes is None:
         names = labels.scheme(CHALLENGE).classes
         remarks.append(f"its classes 0, 1, 2 are read as {', '.join(names)}, as in the challenge")
-        if {word for line in lines if len(line) == 3 for word in line[1:]} & set("3456789"):
-            remedy = "name them in their order: --classes first,second,..."
-            raise WorkbookError("the log has more classes than the challenge", file=path, remedy=remedy)
+        more = [number for number, line in enumerate(lines, 1) if len(line) == 3 and set(line[1:]) & set("3456789")]
+        if more:
+            remedy = "name them in their order: --classes A,B,C,D"
+            raise WorkbookError("the log has more classes than the challenge", file=path, row=more[0], remedy=remedy)
     try:
         table = logs.read(path, task or CHALLENGE, list(names))
     except WorkbookError as error:

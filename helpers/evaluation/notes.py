@@ -14,7 +14,7 @@ TOO_GOOD = 0.80  # UF1 from which on an audit for leaks comes before any celebra
 LEAK_FREE = 0.789  # highest published UF1 on the MEGC 2019 composite that is not known to leak (EMR, 442 clips)
 WIDE = 0.065  # half of the interval that the composite's 68 people give; a task with a wider one says less than it
 RESAMPLES = 1000
-COUNTS = 2**24  # confusion counts of all people above which no interval is drawn
+COUNTS = 2**24  # numbers to be held at a time above which no interval is drawn
 LIKELY = 0.05  # share of resamplings with every class in them below which there is no use in drawing more
 TIE = 1e-5  # files keep six digits of a probability
 SAME = 0.005  # scores that differ by less are printed alike by most
@@ -157,11 +157,14 @@ def _folds(task):
 def _sure(where, best, table):
     """How far the people that happened to be recorded decide the score."""
     people, seeds, k = (len(names) for names in (best.names["person"], best.names["seed"], best.classes))
-    if people * seeds * k**2 > COUNTS:
+    if people * max(seeds * k**2, RESAMPLES) > COUNTS:
         yield note("interval", where, f"{people} people and {k} classes are too many for an interval here")
         return
     units = best.codes["person"] * seeds + best.codes["seed"]
     counts = readings.tally(units, best.true, best.predicted, k, people * seeds).reshape(people, seeds, k, k)
+    if len(set(counts.sum((0, 2, 3)))) > 1:
+        yield note("interval", where, "no interval: its seeds do not predict the same samples")
+        return
     shown = counts.sum((0, 1, 3)) > 0
     have = (counts.sum((1, 3)) > 0).sum(axis=0)[shown]  # people who show each class
     if people < 2 or np.prod(1 - (1 - have / people) ** people) < LIKELY:

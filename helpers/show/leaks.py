@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import workspace
-from helpers.evaluation import canaries, checks, findings, leaks
+from helpers.evaluation import canaries, checks, compare, findings, leaks
 from helpers.evaluation.scores import BASELINE
 from helpers.show.plots import ACCENT, QUIET
 from helpers.workspace import NotApplicable
@@ -99,38 +99,39 @@ def _centred(leaks_):
 
 def title(table):
     """The finding in a line."""
-    top = table.loc[table.inflation.idxmax()]
-    return (
-        f"{table[table.paid].leak.nunique()} of {table.leak.nunique()} leaks paid; most: {top.title}, "
-        f"{top.honest:.2f} to {top.leaky:.2f} ({top.family})"
-    )
+    line = f"{table[table.paid].leak.nunique()} of {table.leak.nunique()} leaks paid"
+    if not table.paid.any():
+        return line
+    top = _top(table)
+    return f"{line}; most: {top.title}, {top.honest:.2f} to {top.leaky:.2f} ({top.family})"
 
 
 def say_paid(table):
     """How often leaks paid, which one most, and how much of its number is the mistake."""
-    top, held = table.loc[table.inflation.idxmax()], ((table.p_holm < 0.05) & (table.inflation > 0)).sum()
+    held = (table.paid & (table.p_holm < compare.ALPHA)).sum()
+    text = (
+        f"In **{table.paid.sum()} of {len(table)}** pairs of twins the leak paid: the interval of its inflation, of "
+        f"this pair alone, lies above zero. **{held}** of these still hold after Holm's correction for all pairs"
+    )
+    if not table.paid.any():
+        return f"{text}."
+    top = _top(table)
     return (
-        f"In **{table.paid.sum()} of {len(table)}** pairs of twins the leak paid: the interval of its inflation lies "
-        f"above zero ({held} still do so after Holm's correction for all of them). *{top.title}* paid most, with "
-        f"`{top.family}`: of a printed {top.metric} of **{top.leaky:.3f}**, **{top.inflation:.3f}** is the mistake "
-        f"({top.lo:.3f} to {top.hi:.3f})."
+        f"{text}. *{top.title}* paid most, with `{top.family}`: of a printed {top.metric} of **{top.leaky:.3f}**, "
+        f"**{top.inflation:.3f}** is the mistake ({top.lo:.3f} to {top.hi:.3f})."
     )
 
 
 def say_unpaid(table):
-    """Which leaks paid nobody here, and which cost something: a leak is a fault whatever it brings."""
+    """Which leaks paid nobody here, and which pairs score no higher: a leak is a fault whatever it brings."""
     paid = table.groupby("title").paid.any()
     never = [title for title in order(table) if not paid[title]]
-    less = table[table.hi < 0]
-    text = (
-        f"**Did not pay here**, with any model: {'; '.join(never)}. " if never else "Every leak paid with some model. "
-    )
-    below = table[(table.inflation <= 0) & ~table.index.isin(less.index)]
-    text += (
-        f"Of all pairs, {len(below)} more lie at or below zero within their interval, and {len(less)} clearly below it"
-    )
+    text = f"**Did not pay here**, with any model: {'; '.join(never)}." if never else "Every leak paid with some model."
+    less = table[table.inflation <= 0].sort_values("inflation")
+    if less.empty:
+        return f"{text} Each leaky twin scores higher than its clean one."
     named = "; ".join(f"{row.title} ({row.family}, {_number(row)})" for row in less.itertuples())
-    return f"{text}: {named}." if named else f"{text}."
+    return f"{text} The leaky twin scores **no higher** in {len(less)} of {len(table)} pairs: {named}."
 
 
 def plot_null(null, verdict):
@@ -223,6 +224,11 @@ def say_caught(caught):
         f"The audit finds violations in **{seen.sum()} of {len(caught)}** leaky tables: {shown}. It finds none in "
         f"{hidden}: what was chosen or fitted on test people leaves no trace in a table of predictions."
     )
+
+
+def _top(table):
+    """The row that paid most."""
+    return table.loc[table.inflation[table.paid].idxmax()]
 
 
 def _number(row):

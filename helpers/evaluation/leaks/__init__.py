@@ -59,6 +59,8 @@ def catalogue():
 def compute(data, wanted=None, families=FAMILIES):
     """Found: every leak (or those of the names `wanted`) with every family that can have it. data: of `experiment`."""
     rows, clean, leaky, absent, made = [], [], [], [], {}
+    for name in wanted or ():
+        workspace.require_known(name, [leak.name for leak in catalogue()], "leak")
     chosen = [leak for leak in catalogue() if wanted is None or leak.name in wanted]
     own = [who for leak in chosen for who in leak.families if who not in FAMILIES]
     for family in (*families, *own):
@@ -81,10 +83,10 @@ def compute(data, wanted=None, families=FAMILIES):
             leaky += [twins.leaky] * (leak.leaky_sum == leak.honest_sum)
     table = pd.DataFrame(rows)
     table["p_holm"] = compare.holm(table.p)
-    clean = pd.concat(clean, ignore_index=True).drop_duplicates(predictions.KEY)
+    clean = pd.concat(clean, ignore_index=True).drop_duplicates()  # twins share rows; unlike ones `check` refuses
     clean = clean.sort_values(predictions.KEY, ignore_index=True)
     absent = pd.DataFrame(absent, columns=["leak", "family", "why"])
-    leaky = pd.concat([clean[:0], *leaky], ignore_index=True).drop_duplicates(predictions.KEY, ignore_index=True)
+    leaky = pd.concat([clean[:0], *leaky], ignore_index=True).drop_duplicates(ignore_index=True)
     return Found(table, predictions.check(clean), leaky, absent)
 
 
@@ -93,7 +95,8 @@ def inflation(leak, family, twins, resamples=2000, seed=0):
 
     Columns leak, title, family, metric; clean_task, clean_model: rows of the clean predictions; n: rows scored, and
     leaky_n; people, seeds; honest, leaky; inflation with lo and hi, 95 % percentile interval over people, and p (see
-    compare.contrasts); paid: the interval lies above zero.
+    compare.contrasts); paid: that interval, of this row alone and not corrected for how many rows there are, lies
+    above zero. `compute` adds p_holm, corrected for them all.
     """
     clean = twins.clean[twins.clean.model != BASELINE]
     leaky = twins.leaky[twins.leaky.sample_id.isin(clean.sample_id)] if leak.real_only else twins.leaky

@@ -4,14 +4,13 @@
 or by choosing among stored answers.
 """
 
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold
 
 from helpers import labels, models, storage
 from helpers.evaluation import _folds, splits
@@ -58,7 +57,9 @@ class Data(NamedTuple):
             raise NotApplicable("on real data the network is trained in profile full only")
         data = self if self.profile.name == "full" else self._replace(seeds=self.seeds[:1])
         kept = splits.for_networks(self.samples, self.profile)
-        return data if kept.all() else data.take(kept, task=self.task + SOME)
+        data = data if kept.all() else data.take(kept, task=self.task + SOME)
+        scored_classes(data)
+        return data
 
 
 class Twins(NamedTuple):
@@ -69,12 +70,26 @@ class Twins(NamedTuple):
 
 
 def experiment(samples, X, scheme, profile, seed=0, store=None):
-    """The Data of one class scheme. samples: Samples; X: (n, ...) in their order; store: folder of finished folds."""
+    """The Data of one class scheme. samples: Samples; X: (n, ...) in their order; store: folder of finished folds.
+
+    Raises NotApplicable where nobody shows a class of the scheme.
+    """
     y = labels.targets(samples, scheme)
     seeds = tuple(range(seed, seed + SEEDS[profile.name]))
     whole = Data(samples, X, y.to_numpy(), labels.scheme(scheme).classes, scheme, profile, seeds, store)
     kept = whole.take(y.notna().to_numpy())
-    return kept._replace(y=kept.y.astype(str))
+    kept = kept._replace(y=kept.y.astype(str))
+    scored_classes(kept)
+    return kept
+
+
+def scored_classes(data):
+    """Raise NotApplicable where no sample is of some class: a mean over all classes is then undefined."""
+    absent = [name for name in data.classes if name not in set(data.y)]
+    if absent:
+        raise NotApplicable(
+            f"no sample is of {', '.join(absent)}: UF1 over all {len(data.classes)} classes is undefined"
+        )
 
 
 def ask(data, name, folds, learn, seeds=None):
@@ -145,14 +160,15 @@ def _named(table, protocol):
 
 
 def random_folds_that_mix_people(data, n):
-    """{seed: n random stratified folds over rows}: a person's rows are on both sides. `splits` refuses such folds."""
-    with warnings.catch_warnings():  # a class with fewer rows than folds is no surprise here
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        drawn = {seed: StratifiedKFold(n, shuffle=True, random_state=seed).split(data.y, data.y) for seed in data.seeds}
-        return {
-            seed: [splits.Fold(f"mixed{number}", *part) for number, part in enumerate(parts)]
-            for seed, parts in drawn.items()
-        }
+    """{seed: n random folds over rows}: a person's rows are on both sides. `splits` refuses such folds.
+
+    They are not stratified, as those of `parts` are not: the twins differ in the people alone.
+    """
+    drawn = {seed: KFold(n, shuffle=True, random_state=seed).split(data.y) for seed in data.seeds}
+    return {
+        seed: [splits.Fold(f"mixed{number}", *part) for number, part in enumerate(parts)]
+        for seed, parts in drawn.items()
+    }
 
 
 def parts(data, n):

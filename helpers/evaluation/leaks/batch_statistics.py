@@ -14,12 +14,11 @@ from helpers.evaluation import splits
 from helpers.evaluation.leaks import Leak, _twins
 
 
-def both(data, seed, fold, family):
-    """`learn` of both twins: one fit, asked twice."""
+def by_itself(data, seed, fold, family):
+    """`learn` of the leaky twin: the fit is that of the clean one, and asked otherwise."""
     made = _twins.model(family, data, seed).fit(data.X[fold.train], data.y[fold.train], groups=data.people[fold.train])
     asked = by_own_batch if family == _twins.NETWORK else by_own_scaler
-    X = data.X[fold.test]
-    return made.classes_, {"clean": made.predict_proba(X), "leaky": asked(made, X)}
+    return made.classes_, {"": asked(made, data.X[fold.test])}
 
 
 def by_own_scaler(made, X):
@@ -42,8 +41,8 @@ def by_own_batch(made, X):
 def _twins_of(data, family):
     clean = _twins.loso(data, family)
     seeds = _twins.seeds_of(family, data)
-    table = _twins.ask(data, f"{family}+batch", splits.loso(data.samples), partial(both, family=family), seeds)
-    return _twins.Twins(clean, _twins.leaky(table[table.variant == "leaky"], family, "test_statistics"))
+    table = _twins.ask(data, f"{family}+batch", splits.loso(data.samples), partial(by_itself, family=family), seeds)
+    return _twins.Twins(clean, _twins.leaky(table, family, "test_statistics"))
 
 
 LEAKS = (

@@ -27,31 +27,28 @@ def chosen(rows, y):
     return np.nan_to_num(found)
 
 
-def selection():
-    """Unfitted steps that keep the BEST columns."""
-    return [("select", SelectKBest(chosen, k=BEST)), ("scaler", StandardScaler())]
-
-
-def projection(seed):
-    """Unfitted steps that standardise and project."""
-    return [("scaler", StandardScaler()), ("pca", Components(random_state=seed))]
-
-
-STEPS = {"selected": lambda seed: selection(), "projected": projection}
+def steps(how, seed):
+    """(steps that a leaky twin fits on all data, steps that it fits on training people as it should), unfitted."""
+    if how == "selected":
+        return [("map", imbalance.Rows()), ("select", SelectKBest(chosen, k=BEST))], [("scaler", StandardScaler())]
+    projection = [("scaler", StandardScaler()), ("pca", Components(random_state=seed))]
+    return [("map", imbalance.Rows()), *projection], []
 
 
 def within(data, seed, fold, family, how):
     """`learn` of the clean twin: everything is fitted on training people."""
-    steps = [("map", imbalance.Rows()), *STEPS[how](seed)]
-    made = imbalance.pipeline(family, "weights", seed, steps, calibrated=False).fit(
-        data.X[fold.train], data.y[fold.train]
-    )
-    return made.classes_, {"": made.predict_proba(data.X[fold.test])}
+    first, rest = steps(how, seed)
+    return _fitted(data, seed, fold, family, [*first, *rest])
 
 
-def before(data, seed, fold, family):
-    """`learn` of the leaky twin: rows come prepared, and only the classifier is fitted on training people."""
-    made = imbalance.pipeline(family, "weights", seed, [], calibrated=False).fit(data.X[fold.train], data.y[fold.train])
+def before(data, seed, fold, family, how):
+    """`learn` of the leaky twin: rows come prepared, and only what follows is fitted on training people."""
+    return _fitted(data, seed, fold, family, steps(how, seed)[1])
+
+
+def _fitted(data, seed, fold, family, front):
+    made = imbalance.pipeline(family, "weights", seed, front, calibrated=False)
+    made.fit(data.X[fold.train], data.y[fold.train])
     return made.classes_, {"": made.predict_proba(data.X[fold.test])}
 
 
@@ -59,8 +56,9 @@ def _twins_of(data, family, how):
     folds, seeds = splits.loso(data.samples), data.seeds[:1]
     learn = partial(within, family=family, how=how)
     clean = _twins.honest(data, _twins.ask(data, f"{family}+{how}", folds, learn, seeds), folds, "loso")
-    rows = Pipeline([("map", imbalance.Rows()), *STEPS[how](seeds[0])]).fit_transform(data.X, data.y)
-    table = _twins.ask(data._replace(X=rows), f"{family}+{how}_on_all", folds, partial(before, family=family), seeds)
+    rows = Pipeline(steps(how, seeds[0])[0]).fit_transform(data.X, data.y)
+    learn = partial(before, family=family, how=how)
+    table = _twins.ask(data._replace(X=rows), f"{family}+{how}_on_all", folds, learn, seeds)
     return _twins.Twins(clean, _twins.leaky(table, family, f"{how}_on_all"))
 
 

@@ -22,7 +22,7 @@ def _twins_of(data, family):
 
 LEAKS = (
     Leak(
-        "random_folds", "random folds mix people", "random stratified folds over clips",
+        "random_folds", "random folds mix people", "random folds over clips",
         "as many folds of whole people", _twins_of,
     ),
 )  # fmt: skip
