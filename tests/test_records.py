@@ -68,3 +68,13 @@ def test_an_unknown_dataset_leaves_no_folder(tmp_path):
     with pytest.raises(WorkbookError, match="unknown dataset"):
         records.Run("99_test", "nonsense", "", "", str(tmp_path), "tiny", 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_score_of_a_class_without_clips_is_refused_by_name():
+    row = {"slice": "all", "n": 9, "people": 3, "task": "demo7-loso", "uf1": [float("nan")] * 2}
+    table = pd.DataFrame(row | {"model": ["majority", "logistic"], "uf1_lo": 0.1, "uf1_hi": 0.2})
+    with pytest.raises(WorkbookError, match="UF1 of demo7-loso is undefined.*What to do"):
+        plots.intervals(table, "demo7-loso")
+    figure = plots.intervals(table.assign(uf1=[0.1, 0.5]), "demo7-loso")
+    assert "highest is logistic, UF1 0.500 (9 clips, 3 people)" in figure.axes[0].get_title()
+    plots.close(figure)

@@ -106,7 +106,7 @@ def plot_gains(gains, title):
 def plot_levels(graded, task):
     """UF1 of predictions as levels, of all frames. graded: score table of `evaluation.intensity.as_levels`."""
     figure, best = plots.intervals(graded, task), scores.best(graded, task)
-    title = f"{task}: {best.model} leads with UF1 {best.uf1:.3f} ({best.n} frames, {best.people} people)"
+    title = f"{task}: highest is {best.model}, UF1 {best.uf1:.3f} ({best.n} frames, {best.people} people)"
     figure.axes[0].set_title(title)
     return figure
 

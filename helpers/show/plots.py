@@ -5,6 +5,7 @@ import numpy as np
 import seaborn as sns
 
 from helpers.evaluation.scores import BASELINE, BLIND
+from helpers.workspace import WorkbookError
 
 # Okabe & Ito's colours (jfly.uni-koeln.de/color) first, then Paul Tol's muted ones; safe for colour-blind readers.
 PALETTE = {
@@ -67,9 +68,12 @@ def mean_maps(motion, classes):
 def intervals(scores, task, metric="uf1", part="all"):
     """Score and 95 % interval of every model of a task, sorted, with the majority row as the line to beat.
 
-    scores: table of evaluation.scores. Returns a figure.
+    scores: table of evaluation.scores. Returns a figure. Raises WorkbookError where the score is undefined.
     """
     rows = scores[(scores.task == task) & (scores["slice"] == part)].sort_values(metric)
+    if rows[metric].isna().any():
+        problem = f"{metric.upper()} of {task} is undefined: a class of the scheme has no clip here"
+        raise WorkbookError(problem, remedy="take more clips, or a scheme whose classes are all shown")
     figure, axes = plt.subplots(figsize=(7, 0.42 * len(rows) + 1.3))
     colours = [QUIET if model in BLIND else ACCENT for model in rows.model]
     axes.hlines(rows.model, rows[f"{metric}_lo"], rows[f"{metric}_hi"], colors=colours, linewidth=2.5)
@@ -91,7 +95,7 @@ def intervals(scores, task, metric="uf1", part="all"):
     axes.margins(y=0.12)
     best = rows.iloc[-1]
     axes.set_title(
-        f"{task}: {best.model} leads with {metric.upper()} {best[metric]:.3f} ({best.n} clips, {best.people} people)"
+        f"{task}: highest is {best.model}, {metric.upper()} {best[metric]:.3f} ({best.n} clips, {best.people} people)"
     )
     return figure
 
