@@ -17,6 +17,11 @@ SHARED = Path(os.environ.get("MICROEXPRESSION_SHARED", workspace.ROOT.parent / "
 HEADER = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion"]
 
 
+def pytest_collection_modifyitems(items):
+    """The longest file first: of two processes one would else wait for the other at the end."""
+    items.sort(key=lambda item: item.path.name != "test_workbook.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def folders(tmp_path_factory):
     """Tests keep their own cache, and know the face detector only where a copy of it lies beside the real data."""

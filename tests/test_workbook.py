@@ -76,8 +76,11 @@ def test_stored_predictions_give_the_stored_scores_by_scikit_learn_alone(workboo
 def test_nobody_is_predicted_by_a_fold_that_is_not_theirs(workbook):
     for path in workbook[0].glob("*/predictions.csv"):
         table = predictions.read(path)
-        own_split = table.task.str.endswith("-fixed")  # stills: their source's train and test part, nobody is named
-        assert (table.fold == table.subject)[~own_split].all() and (table.fold == "test")[own_split].all()
+        own_split = table.task.str.contains("-fixed")  # stills: their source's train and test part, nobody is named
+        assert (table.fold == table.subject)[table.task.str.contains("-loso")].all()
+        assert (table.fold == "test")[own_split].all()
+        folds = table[~own_split].groupby(["task", "model", "seed", "subject"]).fold.nunique()
+        assert (folds == 1).all(), "folds are of whole people"
 
 
 def test_a_second_run_has_nothing_to_do(workbook):
