@@ -55,14 +55,20 @@ make_venv() {
     fi
 }
 
+install_into() { # PYTHON, then what to install: with uv where it is
+    local python="$1"
+    shift
+    if command -v uv >/dev/null; then
+        UV_COMPILE_BYTECODE=1 uv pip install --quiet --python "$python" "$@"
+    else
+        "$python" -m pip install --quiet --disable-pip-version-check "$@"
+    fi
+}
+
 install() {
     local what=(-r "$ROOT/requirements.txt" -c "$ROOT/constraints.txt")
-    if command -v uv >/dev/null; then
-        if [ -n "${CPU_ONLY:-}" ]; then what+=(--torch-backend=cpu); fi
-        UV_COMPILE_BYTECODE=1 uv pip install --quiet --python "$PYTHON" "${what[@]}"
-    else
-        "$PYTHON" -m pip install --quiet --disable-pip-version-check "${what[@]}"
-    fi
+    if [ -n "${CPU_ONLY:-}" ]; then what+=(--torch-backend=cpu); fi # only with uv, as set_up has checked
+    install_into "$PYTHON" "${what[@]}"
 }
 
 compile_bytecode() { # without it every kernel compiles torch anew, and starting takes twice as long
@@ -125,6 +131,28 @@ print(*[name for name in names if name and find_spec(name) is None])
         # shellcheck disable=SC2086  # one word a package
         "$PYTHON" -m pip install -q $missing || give_up "pip could not install $missing."
     fi
+}
+
+set_up_browser() { # Debian's Chromium, or one that playwright fetches into the user's cache
+    "$PYTHON" -c 'import playwright' 2>/dev/null || install_into "$PYTHON" playwright ||
+        give_up "playwright could not be installed."
+    if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then
+        "$PYTHON" -m playwright install chromium ||
+            give_up "no browser: install Debian's chromium, or let playwright reach the network."
+    fi
+}
+
+set_up_colab_versions() { # a second environment: the first one keeps the newest versions
+    local other="$ROOT/.venv-colab" wanted
+    wanted="$(cat "$ROOT/tests/colab.txt" "$ROOT/requirements-colab.txt" | cksum)"
+    if [ "$(cat "$other/ready" 2>/dev/null)" = "$wanted" ]; then return; fi
+    command -v uv >/dev/null || give_up "--colab needs uv, which brings Colab's Python."
+    if [ ! -x "$other/bin/python" ]; then
+        uv venv --quiet --python 3.13 "$other" || give_up "uv found no Python 3.13."
+    fi
+    install_into "$other/bin/python" -r "$ROOT/tests/colab.txt" -r "$ROOT/requirements-colab.txt" ||
+        give_up "Colab's versions could not be installed."
+    echo "$wanted" >"$other/ready"
 }
 
 if [ -n "${COLAB_RELEASE_TAG:-}" ] && [ -z "${KAGGLE_KERNEL_RUN_TYPE:-}" ]; then # Kaggle sets Colab's variable, too

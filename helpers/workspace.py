@@ -102,18 +102,31 @@ def path(given):
 
 
 def data_dir(dataset, given=""):
-    """Folder of one dataset: the argument, else $MICROEXPRESSION_DATA/<dataset>, else Drive on Colab, else ./data."""
+    """Folder of one dataset: the argument, else $MICROEXPRESSION_DATA/<dataset>, else Drive on Colab, else ./data.
+
+    The argument, and what lies on Drive, may also be one zip of that folder, which is unpacked to the local disk, once.
+    """
     if given:
         folder = path(given)
+        if folder.is_file() and folder.suffix.lower() == ".zip":
+            return _staged(folder)
         if not folder.is_dir():
-            state = "is not a folder" if folder.exists() else "does not exist"
+            state = "is neither a folder nor a zip" if folder.exists() else "does not exist"
             remedy = "check --data-dir; on Colab mount Drive first"
             raise WorkbookError(f"the data folder {state}", file=folder, remedy=remedy)
         return folder
     if os.environ.get(DATA_VARIABLE):
         return path(os.environ[DATA_VARIABLE]) / dataset
     on_drive = DRIVE / "micro-expressions" / dataset
+    if in_colab() and on_drive.with_name(f"{dataset}.zip").is_file():
+        return _staged(on_drive.with_name(f"{dataset}.zip"))
     return on_drive if in_colab() and on_drive.is_dir() else ROOT / "data" / dataset
+
+
+def _staged(archive):
+    from helpers import staging  # it stands on this module
+
+    return staging.stage(archive)
 
 
 def cache_dir(name):

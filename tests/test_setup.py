@@ -45,9 +45,9 @@ class Machine:
     def __init__(self, folder):
         self.repo, self.bin, self.log = folder / "répo mit Leerzeichen", folder / "bin", folder / "log"
         self.site = folder / "site"
-        for made in (self.repo / "helpers", self.repo / ".ci", self.bin, self.site):
+        for made in (self.repo / "helpers", self.repo / "tests", self.repo / ".ci", self.bin, self.site):
             made.mkdir(parents=True)
-        for name in (*SCRIPTS, *LISTS):
+        for name in (*SCRIPTS, *LISTS, "tests/colab.txt"):
             shutil.copy(ROOT / name, self.repo / name)
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
@@ -112,7 +112,12 @@ def test_arguments_and_the_callers_folder_are_kept(machine, tmp_path):
 
 @pytest.mark.parametrize("script", ["run_tests.sh", ".ci/run"])
 def test_tests_run_in_the_repository(machine, script):
-    assert machine.call(script).stdout.endswith(f"{machine.repo}|-m|pytest|")
+    two = "-n|2|--dist|loadfile|--no-loadscope-reorder|"
+    assert machine.call(script).stdout.endswith(f"{machine.repo}|-m|pytest|{two}")
+
+
+def test_a_single_file_is_tested_in_one_process(machine):
+    assert machine.call("run_tests.sh", "tests/test_x.py").stdout.endswith("|-m|pytest|tests/test_x.py|")
 
 
 @pytest.mark.parametrize("change", ["constraints.txt", "requirements.txt", "python"])
@@ -190,6 +195,28 @@ def test_colab_keeps_its_own_packages(machine):
     assert "pip install" not in machine.commands
     machine.call(COLAB_RELEASE_TAG="1", KAGGLE_KERNEL_RUN_TYPE="Interactive")
     assert machine.ready
+
+
+def test_colabs_versions_have_an_environment_of_their_own(machine):
+    told = machine.call("run_tests.sh", "--colab", "-x").stdout
+    assert "|--ignore=tests/test_workbook.py|-x|" in told
+    assert re.search(r"uv venv --quiet --python 3\.13 .*/\.venv-colab\n", machine.commands)
+    assert re.search(r"uv pip install .*tests/colab\.txt -r .*requirements-colab\.txt", machine.commands)
+    machine.call("run_tests.sh", "--colab")
+    assert "uv" not in machine.commands
+    (machine.repo / "tests" / "colab.txt").write_text("numpy==2.2\n")
+    machine.call("run_tests.sh", "--colab")
+    assert "uv pip" in machine.commands and "uv venv" not in machine.commands
+
+
+def test_the_browser_is_set_up_when_asked_for(machine):
+    machine.call("run_tests.sh")
+    assert "playwright" not in machine.commands
+    told = machine.call("run_tests.sh", "--browser", "-x").stdout
+    assert told.endswith("|-m|pytest|tests/browser|-x|") and "python -m playwright install chromium" in machine.commands
+    machine.stub("chromium", "#!/bin/sh\n")
+    machine.call("run_tests.sh", "--browser")
+    assert "playwright install" not in machine.commands
 
 
 # The lists agree with one another

@@ -89,7 +89,8 @@ def _filled(table, task):
     given = {"task": task or "predictions", "dataset": "unknown", "model": "model", "seed": "0", "fold": "unknown"}
     table = table.assign(**{name: value for name, value in given.items() if name not in table})
     text = [name for name in _schema.COLUMNS if not isinstance(table[name].dtype, pd.CategoricalDtype)]
-    return table.assign(**{name: table[name].astype(object).fillna("").astype(str).astype("category") for name in text})
+    filled = {name: table[name].astype(object).where(table[name].notna(), "").astype(str) for name in text}
+    return table.assign(**{name: column.astype("category") for name, column in filled.items()})
 
 
 def _task(name, rows, classes, columns):
