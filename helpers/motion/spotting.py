@@ -7,6 +7,7 @@ that differs most from the onset) and of Moilanen et al. 2014, doi:10.1109/ICPR.
 difference over a window of time).
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from helpers import workspace
 from helpers.motion import faces, flow, windows
 from helpers.workspace import WorkbookError
 
@@ -135,10 +137,15 @@ def candidates(crops, fps, method=flow.methods.DEFAULT):
     reach, length = max(1, round(0.2 * fps)), len(crops)
     step = np.zeros(length)  # from a fifth of a second before
     wide = np.zeros(length)  # from a fifth before to a fifth after
-    for k in range(reach, length):
-        step[k] = _rms(flow.between(crops[k - reach], crops[k], method))
-        if k + reach < length:
-            wide[k] = _rms(flow.between(crops[k - reach], crops[k + reach], method))
+    if length > reach:
+        with ThreadPoolExecutor(workspace.jobs()) as pool:  # flow is computed outside Python's lock
+
+            def moved(first, later):
+                return _rms(flow.between(crops[first], crops[later], method))
+
+            step[reach:] = list(pool.map(moved, range(length - reach), range(reach, length)))
+            ends = range(length - 2 * reach), range(2 * reach, length)
+            wide[reach : length - reach] = list(pool.map(moved, *ends))
     after = np.concatenate([step[reach:], np.zeros(min(reach, length))])
     passing = np.where(wide < np.maximum(step, after), np.minimum(step, after), 0)
     passing = gaussian_filter1d(passing, max(0.5, 0.02 * fps))

@@ -18,6 +18,7 @@ from helpers import datasets, storage, workspace
 from helpers.evaluation import agreement
 from helpers.evaluation import predictions as prediction_tables
 from helpers.evaluation import scores as score_tables
+from helpers.inference import stored
 from helpers.show import plots
 from helpers.workspace import NotApplicable
 
@@ -146,6 +147,10 @@ class Run:
         table = agreement.scores(predictions, self.profile.resamples, self.seed)
         self.table(table, "intensity_scores")
         return table
+
+    def keep_model(self, trained):
+        """Store a model (helpers.inference.stored.Trained) as model/, where notebook 10 and helpers.predict find it."""
+        self.files += [f"model/{name}" for name in stored.save(self.work / "model", trained)]
 
     def not_applicable(self, why):
         """End the notebook here: it has nothing to work on in this dataset. The runner reports why."""

@@ -1,0 +1,224 @@
+"""What was found in one recording: film strips with motion, intensity and probabilities.
+
+A recording is shown to whoever made it, in the folder that they named; nothing of it goes anywhere else.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from helpers import storage
+from helpers.inference import recording as recordings
+from helpers.inference import video
+from helpers.inference.stored import NOT_REAL
+from helpers.motion import faces, flow
+from helpers.show import plots
+from helpers.show.plots import ACCENT, PALETTE, QUIET
+from helpers.workspace import WorkbookError
+
+PICTURES = 9  # of a strip
+SHOWN = 3  # candidates in one figure, the strongest ones
+
+
+def plot_registration(recording):
+    """The first crop of the face, under the boxes that regions are cut from and the points it was registered by."""
+    crop = recording.crops[0]
+    figure, axes = plt.subplots(figsize=(3.6, 3.8))
+    axes.imshow(crop, cmap="gray", vmin=0, vmax=255)
+    side = len(crop)
+    for name, (x0, y0, x1, y1) in faces.REGIONS.items():
+        axes.add_patch(plt.Rectangle((x0 * side, y0 * side), (x1 - x0) * side, (y1 - y0) * side, fill=False, ec="w"))
+        axes.annotate(name, (x0 * side + 1, y0 * side + 1), color="white", fontsize=8, va="top")
+    axes.scatter(*(faces.POINTS.T * side), color=PALETTE["happiness"], edgecolor="black", s=20, zorder=3)
+    axes.set_axis_off()
+    axes.set_title(f"Found by {recording.registration.how}", fontsize=10)
+    return figure
+
+
+def plot_strips(result, truth=None):
+    """For each candidate (at most SHOWN) frames, motion, intensity and probabilities; without any, the recording alone.
+
+    truth: (frames of the recording,) true intensity, where it is known.
+    """
+    chosen = sorted(range(len(result.candidates)), key=lambda at: -result.candidates[at].row["peak_px"])[:SHOWN]
+    if not chosen:
+        return _plot_nothing(result)
+    figure = plt.figure(figsize=(12, 4.3 * len(chosen)))
+    rows = np.atleast_1d(figure.subfigures(len(chosen), 1))
+    for part, at in zip(rows, sorted(chosen), strict=True):
+        _plot_candidate(part, result, at, truth)
+    return figure
+
+
+def say_result(result):
+    """What was found and answered, in sentences; every emotion of a synthetic training with its warning."""
+    if not result.candidates:
+        return "Nothing was found that moves and comes back."
+    parts = [f"Movements found: {len(result.candidates)}."]
+    for number, one in enumerate(result.candidates, 1):
+        row = one.row
+        when = f"**{number}**: frames {row['onset']} to {row['offset']}, {row['seconds']:.2f} s ({row['kind']})"
+        parts.append(f"{when}: {_answer(row)}.")
+    return " ".join(parts)
+
+
+def say_recording(result):
+    """What was given and how the face was found."""
+    found = result.recording
+    width, height = found.size
+    told = f"{len(found.crops)} frames of {width} x {height} pixels, {found.fps:.4g} a second; "
+    told += (
+        f"the face was found by {found.registration.how}, once, and brought to {recordings.CROP} x {recordings.CROP}."
+    )
+    notes = [note for note in result.notes if note != NOT_REAL]
+    return told + (" Notes: " + "; ".join(notes) + "." if notes else " Nothing to warn of.")
+
+
+def say_truth(result, example):
+    """How far the strongest candidate is from what was drawn."""
+    if not result.candidates:
+        return "What was drawn was not found."
+    one = max(result.candidates, key=lambda found: found.row["peak_px"])
+    away = {name: one.row[name] - getattr(example, name) for name in video.KEY_FRAMES}
+    told = ", ".join(f"{name} {frames:+d}" for name, frames in away.items())
+    told = f"Found against drawn, in frames: {told}. What was drawn is coded as {example.emotion}."
+    if one.intensity is None:
+        return told
+    error = np.abs(one.intensity.intensity - example.intensity[one.intensity.frame]).mean()
+    return f"{told} Intensity is off by {error:.2f} on average, from 0 to 1."
+
+
+def table_models(models):
+    """What stands behind the answers: task, model, trained on, people, clips, held-out scores with their intervals."""
+    rows = []
+    for task, (facts, *_) in models.items():
+        scores = {
+            name: f"{value:.2f} ({low:.2f} to {high:.2f})"
+            for name, (value, low, high) in facts["scores"]["values"].items()
+        }
+        about = {"task": task, "model": facts["model"], "trained_on": facts["label"], "people": len(facts["people"])}
+        rows.append(about | {"clips": facts["clips"], "held_out": ", ".join(f"{k} {v}" for k, v in scores.items())})
+    return pd.DataFrame(rows)
+
+
+def table_chances(result):
+    """Probability of each class, and what the answer loses without a region: candidate, of, kind, value."""
+    rows = [
+        (number, kind, name, value)
+        for number, one in enumerate(result.candidates, 1)
+        for kind, values in (("probability", one.p), ("lost without the region", one.regions))
+        for name, value in values.items()
+    ]
+    return pd.DataFrame(rows, columns=["candidate", "kind", "of", "value"])
+
+
+def compute_refusals(cases):
+    """What each spoiled input is told: DataFrame(what, message). cases: of inference.example.spoiled."""
+    rows = []
+    for what, ask in cases:
+        try:
+            ask()
+            rows.append((what, "not refused"))
+        except WorkbookError as error:
+            rows.append((what, f"{error.problem}. {error.remedy or ''}"))
+    return pd.DataFrame(rows, columns=["what", "message"])
+
+
+def say_latency(result):
+    """How fast it went."""
+    frames, recorded = len(result.recording.crops), len(result.recording.crops) / result.recording.fps
+    speed = frames / result.seconds
+    return f"{frames} frames ({recorded:.2f} s) took {result.seconds:.2f} s: {speed:.0f} frames a second."
+
+
+def _answer(row):
+    note = f" ({NOT_REAL})" if row["note"] else ""
+    if row["emotion"]:
+        return f"**{row['emotion']}**, confidence {row['confidence']:.2f}{note}"
+    return f"no answer, as {row['abstained']}{note}" if row["abstained"] else "no model was asked"
+
+
+def _plot_candidate(part, result, at, truth):
+    one, recording = result.candidates[at], result.recording
+    before, after = (round(video.AROUND * recording.fps / 2) for _ in range(2))
+    first, last = max(0, one.onset - before), min(len(recording.crops) - 1, one.offset + after)
+    some = np.unique(np.linspace(first, last, PICTURES).round().astype(int))
+    grid = part.add_gridspec(3, len(some) + 3, height_ratios=(1, 1, 1.1))
+    maps = [flow.between(recording.crops[one.onset], recording.crops[k])[:2] for k in some]
+    inside = faces.mask(recordings.CROP)
+    longest = max(1e-3, float(np.percentile(np.hypot(*np.moveaxis(maps, 1, 0))[:, inside], 99.5)))
+    for column, (k, field) in enumerate(zip(some, maps, strict=True)):
+        face, motion = (part.add_subplot(grid[row, column]) for row in (0, 1))
+        face.imshow(recording.crops[k], cmap="gray", vmin=0, vmax=255)
+        face.set_title(f"{(k - one.onset) / recording.fps:+.2f} s", fontsize=8, fontweight="normal", loc="center")
+        motion.imshow(flow.hsv((field * np.where(inside, 1, 0.15)).astype(np.float32), longest))
+        for axes in (face, motion):
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+    part.axes[0].set_ylabel("face")
+    part.axes[1].set_ylabel("motion")
+    _plot_intensity(part.add_subplot(grid[2, : len(some)]), one, recording, (first, last), truth)
+    _plot_chances(part.add_subplot(grid[:, len(some) + 1 :]), one, result)
+    row = one.row
+    about = f"{at + 1}: frames {row['onset']}, {row['apex']}, {row['offset']}; {row['seconds']:.2f} s, {row['kind']}"
+    part.suptitle(f"{about}\n{_answer(row).replace('**', '')}", fontsize=10.5, x=0.01, ha="left", fontweight="bold")
+
+
+def _plot_intensity(axes, one, recording, ends, truth):
+    for name, at in zip(video.KEY_FRAMES, (one.onset, one.apex, one.offset), strict=True):
+        axes.axvline((at - one.onset) / recording.fps, color=QUIET, linestyle=":")
+        axes.annotate(name, ((at - one.onset) / recording.fps, 1.0), fontsize=8, color=QUIET, ha="center", va="bottom")
+    if truth is not None:
+        some = np.arange(ends[0], ends[1] + 1)
+        axes.plot((some - one.onset) / recording.fps, truth[some], color="#222222", linestyle="--", label="true")
+    if one.intensity is not None:
+        axes.plot(one.intensity.seconds, one.intensity.intensity, color=ACCENT, linewidth=2, label="read")
+    else:
+        axes.text(0.5, 0.5, "intensity was not read", transform=axes.transAxes, ha="center", color=QUIET)
+    axes.set(xlim=[(end - one.onset) / recording.fps for end in ends], ylim=(-0.03, 1.03))
+    axes.set(xlabel="seconds after the onset", ylabel="intensity, 0 to 1")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper right", fontsize=8)
+
+
+def _plot_chances(axes, one, result):
+    if not one.p:
+        axes.text(0.5, 0.5, "not asked", transform=axes.transAxes, ha="center", color=QUIET)
+        axes.set_axis_off()
+        return
+    names = sorted(one.p, key=one.p.get)
+    colours = [PALETTE[name] if one.row["emotion"] == name else QUIET for name in names]
+    axes.barh(names, [one.p[name] for name in names], color=colours)
+    level = result.models["emotion"]["abstention"]["threshold"]
+    if level is not None:
+        axes.axvline(level, color="#222222", linestyle=":")
+        axes.annotate("answers from here", (level, len(names) - 0.45), fontsize=8, ha="center", va="bottom")
+    axes.set(xlim=(0, 1), xlabel=f"probability; most depends on the {one.row['decided_by']}")
+
+
+def _plot_nothing(result):
+    recording = result.recording
+    figure, grid = plt.subplots(1, PICTURES, figsize=(12, 1.9))
+    some = np.linspace(0, len(recording.crops) - 1, PICTURES).round().astype(int)
+    for axes, k in zip(grid, some, strict=True):
+        axes.imshow(recording.crops[k], cmap="gray", vmin=0, vmax=255)
+        axes.set_title(f"{k / recording.fps:.2f} s", fontsize=8, fontweight="normal", loc="center")
+        axes.set_axis_off()
+    figure.suptitle("Nothing was found that moves and comes back", fontsize=10.5)
+    return figure
+
+
+def label(result):
+    """What a figure is stamped with: the recording, and what the model was trained on."""
+    trained = sorted({facts["label"] for facts in result.models.values()})
+    return f"{result.recording.path.name}; models trained on {', '.join(trained) or 'nothing'}"
+
+
+def save_figure(result, path, truth=None):
+    """Write `plot_strips` as PNG."""
+    plots.use_style()
+    figure = plot_strips(result, truth)
+    plots.stamp(figure, label(result))
+    with storage.atomic(path) as temporary:
+        figure.savefig(temporary)
+    plots.close(figure)

@@ -1,0 +1,62 @@
+"""What is shown of a recording: figures, sentences, and a warning with every emotion of a synthetic training."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.inference import recording, video
+from helpers.inference.stored import NOT_REAL
+from helpers.motion import faces
+from helpers.show import own_video
+
+
+def made(emotion="", abstained="", note=NOT_REAL, candidates=1):
+    """A result made by hand: noise, one movement in the middle."""
+    crops = np.random.default_rng(0).integers(0, 255, (200, 128, 128), dtype=np.uint8)
+    how = faces.Registration(np.eye(2, 3) / 128, "YuNet")
+    found = recording.Recording(
+        recording.Path("clip.mp4"), "video", 200.0, np.arange(200), crops, (128, 128), how,
+        faces.Face((0, 0, 128, 128), None, 1.0), [], [], recording.Clock(decode=0.1),
+    )  # fmt: skip
+    curve = pd.DataFrame({"frame": [80, 100, 120], "seconds": [0, 0.1, 0.2], "intensity": [0.1, 0.8, 0.1]})
+    row = {"onset": 80, "apex": 100, "offset": 120, "seconds": 0.2, "peak_px": 1.0, "kind": "micro"}
+    row |= {"emotion": emotion, "confidence": 0.8, "abstained": abstained, "decided_by": "mouth", "note": note}
+    one = video.Candidate(80, 100, 120, row, {"surprise": 0.8, "disgust": 0.2}, {"mouth": 0.3}, curve)
+    facts = {"emotion": {"abstention": {"threshold": 0.5}, "label": "demo (synthetic)", "synthetic": True}}
+    return video.Result(found, [one] * candidates, facts, [NOT_REAL], 0.5)
+
+
+def words(figure):
+    parts = [figure, *figure.subfigs]
+    return " ".join(text.get_text() for part in parts for text in part.findobj(plt.Text))
+
+
+def test_a_strip_says_what_was_answered_and_that_it_means_nothing_for_real_faces():
+    figure = own_video.plot_strips(made("surprise"), truth=np.zeros(200))
+    assert "surprise, confidence 0.80" in words(figure) and NOT_REAL in words(figure) and "true" in words(figure)
+    plt.close(figure)
+
+
+def test_an_abstention_gives_its_reason_and_no_emotion():
+    told = own_video.say_result(made(abstained="a confidence of 0.30 is below 0.50"))
+    assert "no answer, as a confidence of 0.30" in told and NOT_REAL in told
+    assert "synthetic" not in own_video.say_result(made("surprise", note=""))
+
+
+def test_nothing_found_is_shown_as_that_and_many_are_cut():
+    figure = own_video.plot_strips(made(candidates=0))
+    assert "Nothing was found" in words(figure)
+    plt.close(figure)
+    figure = own_video.plot_strips(made("surprise", candidates=7))
+    assert len(figure.subfigs) == own_video.SHOWN
+    plt.close(figure)
+
+
+def test_tables_and_speed():
+    result = made("surprise")
+    assert result.table.candidate.tolist() == [1] and made(candidates=0).table.empty
+    assert own_video.table_chances(result).value.tolist() == [0.8, 0.2, 0.3]
+    assert "400 frames a second" in own_video.say_latency(result)
+    assert result.latency.frames_a_second.iloc[-1] == pytest.approx(400)
+    assert "demo (synthetic)" in own_video.label(result)
