@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
@@ -193,6 +194,19 @@ def _table(outcomes, plan):
     return "\n".join(["", *lines, f"Results: {plan.outputs}"])
 
 
+def _report(outcomes, plan):
+    """One page of all executed notebooks, of this run and of earlier ones, unless it is there and nothing is new."""
+    page, started = plan.outputs / "report.html", time.monotonic()
+    if page.is_file() and all(outcome.seconds is None for outcome in outcomes):
+        print(f"Report: {page}")
+    elif any(page.parent.glob("executed/*.ipynb")):
+        from helpers.show import report
+
+        report.write(plan.outputs, {outcome.name: outcome.why for outcome in outcomes if outcome.status == "FAILED"})
+        megabytes, seconds = page.stat().st_size / 1e6, time.monotonic() - started
+        print(f"Report: {page} ({megabytes:.1f} MB, written in {seconds:.0f} s)")
+
+
 def _list(notebooks, plan):
     for path in notebooks:
         prose = "\n".join(cell["source"] for cell in _execute.cells(path) if cell["cell_type"] == "markdown")
@@ -219,13 +233,14 @@ def main(argv=None, folder=NOTEBOOKS):
             )
             for outcome in run_all(notebooks, plan, args.force):
                 outcomes.append(outcome)
+            print(_table(outcomes, plan))
+            _report(outcomes, plan)
     except WorkbookError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. Notebooks that had not finished will run again next time.", file=sys.stderr)
         return 130
-    print(_table(outcomes, plan))
     return int(any(outcome.status == "FAILED" for outcome in outcomes))
 
 
