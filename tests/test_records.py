@@ -76,5 +76,6 @@ def test_a_score_of_a_class_without_clips_is_refused_by_name():
     with pytest.raises(WorkbookError, match="UF1 of demo7-loso is undefined.*What to do"):
         plots.intervals(table, "demo7-loso")
     figure = plots.intervals(table.assign(uf1=[0.1, 0.5]), "demo7-loso")
-    assert "highest is logistic, UF1 0.500 (9 clips, 3 people)" in figure.axes[0].get_title()
+    titles = [figure.axes[0].get_title(loc=loc) for loc in ("center", "left")]
+    assert "demo7-loso: highest is logistic, UF1 0.500 (9 clips, 3 people)" in titles
     plots.close(figure)
