@@ -70,9 +70,12 @@ def unpack(archive, folder, name=None):
                 raise WorkbookError(problem, file=name, remedy="free some disk, or zip only what is needed")
             for member in members:
                 path = content.extract(member, folder)
-                moment = calendar.timegm((*member.date_time, 0, 0, 0))
+                year, month, day, *clock = member.date_time
+                moment = calendar.timegm((year, max(month, 1), max(day, 1), *clock))  # 0 where none was written
                 os.utime(path, (moment, moment))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except WorkbookError:
+        raise
+    except Exception as error:  # of zipfile, of each way of packing, of names that this disk does not take
         raise WorkbookError(f"the zip cannot be read ({error})", file=name, remedy="copy or zip it again") from error
 
 

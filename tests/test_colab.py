@@ -98,9 +98,8 @@ def test_a_zip_is_a_dataset_and_is_unpacked_once(machine, casme2_folder, tmp_pat
     assert len(samples) == 4 and str(tmp_path / "disk") in samples.path.iloc[0]
     folder = staging.stage(archive)
     assert folder.name == "casme2" and not list(folder.parent.glob("__MACOSX"))
-    before = folder.stat().st_mtime_ns
     (folder / "seen").touch()
-    assert (staging.stage(archive) / "seen").exists() and before
+    assert (staging.stage(archive) / "seen").exists()
     archive.write_bytes(archive.read_bytes())
     os.utime(archive, (1, 1))
     assert not (staging.stage(archive) / "seen").exists(), "another archive, another folder"
@@ -111,6 +110,35 @@ def test_unpacked_files_keep_the_archives_times(tmp_path):
         file.writestr(zipfile.ZipInfo("x", (2014, 5, 8, 1, 2, 4)), b"1")
     staging.unpack(tmp_path / "a.zip", tmp_path / "a")
     assert (tmp_path / "a" / "x").stat().st_mtime == 1399510924  # 2014-05-08T01:02:04Z
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_STORED])
+def test_damaged_contents_are_said(tmp_path, packing):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w", packing) as file:
+        file.writestr("x", os.urandom(500).hex())
+    data = bytearray(archive.read_bytes())
+    data[35:60] = bytes(25)
+    archive.write_bytes(data)
+    with pytest.raises(WorkbookError, match="cannot be read"):
+        staging.unpack(archive, tmp_path / "a")
+
+
+def test_a_zip_that_states_no_times_and_one_that_contradicts_itself(tmp_path):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("x", b"1")
+    data = bytearray(archive.read_bytes())
+    at = data.index(b"PK\x01\x02") + 12
+    data[at : at + 4] = bytes(4)
+    archive.write_bytes(data)
+    staging.unpack(archive, tmp_path / "a")
+    assert (tmp_path / "a" / "x").stat().st_mtime == 315532800  # 1980-01-01, the first day a zip can state
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("x", b"1")
+        file.writestr("x/y", b"1")
+    with pytest.raises(WorkbookError, match="cannot be read"):
+        staging.unpack(archive, tmp_path / "b")
 
 
 def link():

@@ -91,8 +91,8 @@ def test_the_demo_tells_who_is_drawn(demo_dir, demo):
     people = fairness.people("demo", str(demo_dir), "tiny", 0)
     assert {"presentation", "age_group", "skin_group"} < set(people.columns)
     assert len(people) == demo.subject.nunique()
-    shown = demo.assign(y_true=demo.emotion)
-    assert (fairness.divisions(shown, people).get("presentation", pd.Series(["x"])) != "").any()
+    divided = fairness.divisions(demo.assign(y_true=demo.emotion), people.assign(sex=["f", "m"] * 3, age_group="one"))
+    assert set(divided) >= {"sex"} and "age_group" not in divided and set(divided["sex"]) == {"f", "m"}
 
 
 def test_calibration_of_probabilities_that_are_true_and_of_boasting():
@@ -101,6 +101,22 @@ def test_calibration_of_probabilities_that_are_true_and_of_boasting():
     boast = calibration.scores(made(lambda _: 0.6, people=60, sure=0.99), ["model"], resamples=200).iloc[0]
     assert boast.over_lo > 0.3 and boast.ece == pytest.approx(boast.over, abs=0.01) and boast.ece_chance < 0.05
     assert boast.skill_hi < 0, "who is always sure is worse than who knows only frequencies"
+
+
+def repeated(table, seeds=5):
+    """The same predictions once a seed, as of networks that agree."""
+    return pd.concat([table.assign(seed=seed) for seed in range(seeds)], ignore_index=True)
+
+
+def test_seeds_that_agree_are_no_more_clips():
+    table = made(lambda _: 0.75, people=20, clips=6, sure=0.75)
+    once, often = (calibration.scores(rows, ["model"], resamples=50).iloc[0] for rows in (table, repeated(table)))
+    assert often.ece == pytest.approx(once.ece)
+    assert often.ece_if_perfect == pytest.approx(once.ece_if_perfect) and often.ece_chance == once.ece_chance
+    once, often = (
+        fairness.gaps(rows, "t-loso", "model", {}, 50).set_index("division") for rows in (table, repeated(table))
+    )
+    assert often.loc["person"].equals(once.loc["person"])
 
 
 def test_brier_and_skill_by_hand():

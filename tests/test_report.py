@@ -1,9 +1,12 @@
 """report.html: complete, private, offline, readable when notebooks failed."""
 
+import base64
+import hashlib
 import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -31,7 +34,14 @@ See [there](01_second.ipynb#part), [nowhere](05_absent.ipynb), [a file](../READM
 Strain is $\\tfrac12 (u_y + v_x)^2$, money is 5."""
 ESTIMATOR = """<style>#sk-container-id-1 {color: red}</style><div id="sk-container-id-1"><input id="sk-estimator-id-1"
 type="checkbox"><label for="sk-estimator-id-1">SVC</label></div>"""
-NETWORK = '<iframe srcdoc="&lt;p&gt;the map&lt;/p&gt;"></iframe>'
+NETWORK = """<iframe sandbox="allow-scripts" srcdoc="&lt;p&gt;the map&lt;/p&gt;
+&lt;script&gt;parent.postMessage('drawn', '*')&lt;/script&gt;"></iframe>"""
+# What a name in a coding sheet could say
+NASTY = """**sub<script>hacked = 1</script>1** <svg onload="hacked = 1"></svg> <a href="javascript:hacked = 1">a</a>
+<iframe sandbox="allow-scripts" srcdoc="&lt;script&gt;1&lt;/script&gt;"></iframe> [b](file:///home/jane/b)"""
+
+WILD = """<form><script>hacked = 1</script></form><iframe srcdoc="x"></iframe>
+<b title="/home/jane/c" onclick="x()">n</b>"""
 
 
 def html(text):
@@ -63,6 +73,8 @@ def outputs(tmp_path_factory):
         code("import x", new_output("stream", name="stderr", text="/home/jane/lib/a.py:3: UserWarning: careful")),
         code("table", html(TABLE), html(NETWORK), html(ESTIMATOR)),
         code("draw()", new_output("display_data", {"image/png": PIXEL, "text/plain": "<Figure>"})),
+        code("say()", new_output("display_data", {"text/markdown": NASTY, "text/plain": "x"})),
+        code("a", html(WILD)),
         code("bar", new_output("display_data", {_cells.WIDGET: {"model_id": "1"}, "text/plain": "  0%|   | 0/9"})),
     ]
     device = {"kind": "cpu", "name": "2 CPU cores"}
@@ -143,7 +155,12 @@ def test_nothing_private_is_on_the_page(page):
     [
         ("/home/jane/casme2/a.csv: bad", "…/a.csv: bad"),
         (r"C:\Users\Jane\a.csv", "…/a.csv"),
+        (r"WindowsPath('C:\\Users\\Jane Doe\\a.csv')", "WindowsPath('…/a.csv')"),
+        ('DATA_DIR = "/media/Jane Doe/my data/casme2"', 'DATA_DIR = "…/casme2"'),
+        (f"at {Path.home()}, file:{Path.home()}/x and {ROOT}", "at …/, file:…/x and …/"),
+        (f"https://a.org{Path.home()}/b", f"https://a.org{Path.home()}/b"),
         ("see ../../jane/data", "see …/data"),
+        ("file:///home/jane/a.csv", "…/a.csv"),
         ("~/data/x.png, 1/2, and/or, u / v", "…/x.png, 1/2, and/or, u / v"),
         ("https://doi.org/10.1/x </div> figures/a.png", "https://doi.org/10.1/x </div> figures/a.png"),
     ],
@@ -156,6 +173,21 @@ def test_nothing_is_loaded_from_anywhere(page, soup):
     assert loads(page) == []
     assert "default-src 'none'" in soup.find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
     assert loads("<p style='background:url(//a.b/c)'><img src=http://x.y><link href=a.css>") != []
+
+
+def test_nothing_that_comes_from_data_can_run(soup):
+    policy = soup.find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
+    allowed = re.search(r"script-src ([^;]*)", policy)[1].split()
+    walled = BeautifulSoup(soup.select_one("iframe")["srcdoc"], "html.parser").script
+    assert allowed == [f"'sha256-{digest(script.string)}'" for script in (soup.body.select("script")[-1], walled)]
+    assert len(soup.select("script")) == len(soup.select("iframe")) == 1, "page.js, and the page behind a wall"
+    cells = soup.select("article *")
+    assert not [name for tag in cells for name in tag.attrs if name.startswith("on")]
+    assert all(link["href"].startswith(("#", "https://")) for link in soup.select("a[href]"))
+
+
+def digest(script):
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def test_links_stay_inside_or_lead_to_the_web(soup):
@@ -212,18 +244,22 @@ def test_a_folder_without_executed_notebooks_is_refused(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
 def test_a_browser_asks_for_nothing_and_reports_no_error(page, tmp_path):
-    probe = """<script>addEventListener("load", () => setTimeout(() => {
+    probe = """addEventListener("load", () => setTimeout(() => {
         const asked = performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:"));
         document.querySelector("table.dataframe th:nth-child(2) button").click();
         document.querySelector(".output img").click();
         const first = document.querySelector("table.dataframe tbody tr").textContent;
         const zoomed = document.getElementById("zoom").open;
-        document.title = JSON.stringify([asked.length, wrong, first.includes("0.5"), zoomed]);
-    }, 200));</script>"""
-    early = """<script>let wrong = 0;
-        for (const kind of ["error", "securitypolicyviolation"]) addEventListener(kind, () => wrong++);</script>"""
+        document.title = JSON.stringify([asked.length, wrong, first.includes("0.5"), zoomed, drawn]);
+    }, 200));"""
+    early = """let wrong = 0, drawn = false;
+        addEventListener("message", ({ data }) => { drawn = data === "drawn"; });
+        for (const kind of ["error", "securitypolicyviolation"]) addEventListener(kind, () => wrong++);"""
+    for script, place in ((early, "<body>"), (probe, "</body>")):
+        page = page.replace("; form-action", f" 'sha256-{digest(script)}'; form-action", 1)
+        page = page.replace(place, "".join(sorted((place, f"<script>{script}</script>"), reverse=place[1] == "/")), 1)
     probed = tmp_path / "page.html"
-    probed.write_text(page.replace("<body>", "<body>" + early).replace("</body>", probe + "</body>"), encoding="utf-8")
+    probed.write_text(page, encoding="utf-8")
     words = [
         "--headless",
         "--no-sandbox",
@@ -235,4 +271,4 @@ def test_a_browser_asks_for_nothing_and_reports_no_error(page, tmp_path):
         ["chromium", *words, "--dump-dom", probed.as_uri()], capture_output=True, text=True, timeout=60
     )
     title = BeautifulSoup(done.stdout, "html.parser").title.text
-    assert json.loads(title) == [0, 0, True, True]
+    assert json.loads(title) == [0, 0, True, True, True]

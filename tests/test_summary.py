@@ -102,6 +102,8 @@ def test_problems_are_one_set_of_clips_and_models_stand_in_them_once(made):
     assert all_people.notebooks["logistic"] == ["04", "08"], "the same predictions count once"
     assert {"svm [04]", "svm [08]", "svm+nested"} < set(all_people.notebooks) and "svm" not in all_people.notebooks
     assert few.headline == "ours" and all_people.headline == "logistic"
+    differing = few._replace(notebooks={"logistic": ["04"], "ours [06]": ["06"], "ours [08]": ["08"]})
+    assert differing.headline == "ours [06]", "two versions of it are no reason to claim another model"
     assert not any("parts" in problem.task for problem, _ in made), "experiments stay in their notebooks"
     assert cards.family("svm [04]") == cards.family("hog:svm+pca+smote") == cards.family("svm_tuned") == "svm"
 

@@ -63,7 +63,8 @@ def scores(predictions, models=None, bins=BINS, resamples=2000, seed=0):
         for name, values in found.items():
             ends = upright(values[1:], values[0]) if name == "ece" else interval(values[1:])
             row[name], (row[f"{name}_lo"], row[f"{name}_hi"]) = values[0], ends
-        luck = _if_perfect(sure, place, seed)
+        clip = pd.factorize(predictions.sample_id[predictions.model == model])[0]
+        luck = _if_perfect(sure, place, clip, seed)
         rows.append(row | {"ece_if_perfect": luck.mean(), "ece_chance": (1 + (luck >= row["ece"]).sum()) / (1 + DRAWS)})
     return pd.DataFrame(rows)
 
@@ -105,8 +106,11 @@ def _by_person(values, who, place):
     return np.bincount(who * bins + place, values, people * bins).reshape(people, bins)
 
 
-def _if_perfect(sure, place, seed):
-    """(DRAWS,) calibration errors were each prediction right with the probability it states."""
-    hits = np.random.default_rng(seed).random((DRAWS, len(sure))) < sure
+def _if_perfect(sure, place, clip, seed):
+    """(DRAWS,) calibration errors were each prediction right with the probability it states.
+
+    Predictions of one clip by several seeds are right or wrong together: they would not average out, either.
+    """
+    hits = np.random.default_rng(seed).random((DRAWS, clip.max() + 1))[:, clip] < sure
     bins = np.eye(place.max() + 1)[place]
     return np.abs((sure - hits) @ bins).sum(axis=1) / len(sure)

@@ -8,7 +8,6 @@ see `gaps`). Equal recall is what equalised odds ask for (Hardt et al. 2016, doi
 values: fairlearn's MetricFrame (Weerts et al. 2023, jmlr.org/papers/v24/23-0389).
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -214,11 +213,13 @@ def _gap(name, counts, who, shared, resamples, seed):
 
 
 def _person_gap(rows, resamples, seed):
-    """Accuracy of single people; luck permutes hits among the clips of a class, whoever shows them."""
-    rows = rows[rows.groupby(["subject", "seed"]).sample_id.transform("size") >= ENOUGH]
+    """Accuracy of single people (seeds averaged); luck permutes hits among the clips of a class, whoever shows them."""
+    rows = rows.assign(hit=(rows.y_true == rows.y_pred).astype(float))
+    rows = rows.groupby(["subject", "sample_id", "y_true"], observed=True, as_index=False).hit.mean()
+    rows = rows[rows.groupby("subject").hit.transform("size") >= ENOUGH]
     if rows.subject.nunique() < 2:
         return None
-    hit = (rows.y_true == rows.y_pred).to_numpy(float)
+    hit = rows.hit.to_numpy()
     who, names = pd.factorize(rows.subject, sort=True)
     number, label, rng = np.bincount(who), pd.factorize(rows.y_true)[0], np.random.default_rng(seed)
     accuracy, luck = np.bincount(who, hit) / number, []
@@ -233,9 +234,7 @@ def _person_gap(rows, resamples, seed):
 
 
 def _named(name, groups, recall, drawn):
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="All-NaN slice", category=RuntimeWarning)
-        spread = np.ptp(drawn, axis=1)
+    spread = np.ptp(drawn, axis=1)
     spread = spread[np.isfinite(spread)]
     low, high = upright(spread, np.ptp(recall)) if len(spread) else (np.nan, np.nan)
     row = {"division": name, "groups": len(groups), "best": groups[recall.argmax()], "worst": groups[recall.argmin()]}

@@ -40,8 +40,12 @@ class Problem(NamedTuple):
 
     @property
     def headline(self):
-        """The model whose score is the claim: never picked by the scores it is about to be given."""
-        return next((name for name in (OURS, LINE) if name in self.notebooks), None)
+        """The model whose score is the claim: never picked by the scores it is about to be given.
+
+        Where notebooks differ (`ours [04]`, `ours [06]`), the first one's.
+        """
+        known = ((wanted, name) for wanted in (OURS, LINE) for name in self.notebooks)
+        return next((name for wanted, name in known if name.partition(" [")[0] == wanted), None)
 
 
 def inventory(folder, besides):
@@ -101,7 +105,8 @@ def problems(folder, listed):
     """Every Problem of the listed runs whose task is a class scheme under a protocol of `splits`, largest first.
 
     Experiments with folds, classes or clips of their own (their task says so) are left to their notebooks.
-    Predictions that several notebooks share count once; where they differ, the notebook's number is added to the name.
+    Predictions that several notebooks share count once; where they differ, the notebook's number is added to the name
+    (of models that look at no picture the first notebook's are taken).
     """
     found = {}
     for notebook in listed.notebook[listed.status == "ok"]:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from helpers import storage
 from helpers.evaluation import compare, hybrids, outputs, scores
 from helpers.evaluation.outputs import MISSING, NOT_APPLICABLE
 from helpers.evaluation.scores import BASELINE, BLIND
@@ -17,7 +18,9 @@ def begin(run):
     """(folder, inventory) of the outputs beside a run's own; its figures are named after what those were made from."""
     folder = run.folder.parent
     listed = outputs.inventory(folder, run.notebook)
-    run.notes |= {"synthetic": outputs.synthetic(folder, listed), "read": list(listed.notebook[listed.status == "ok"])}
+    read = list(listed.notebook[listed.status == "ok"])
+    run.notes |= {"synthetic": outputs.synthetic(folder, listed), "read": read}
+    run.notes["data_fingerprint"] = storage.digest(*(folder / name / "run.json" for name in read))
     if run.notes["synthetic"]:
         run.label += " (synthetic)"
         run.say("*Synthetic data: nothing below is a statement about real faces.*")

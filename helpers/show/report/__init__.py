@@ -1,9 +1,12 @@
 """outputs/<dataset>/report.html: every notebook of a run on one page that needs no network, no server and no Jupyter.
 
 Executed copies go through nbconvert (`_cells`), their run.json becomes the table of where results come from, and
-page.html.j2, page.css and page.js hold it together. A content security policy in the page forbids every request.
+page.html.j2, page.css and page.js hold it together. A content security policy in the page forbids every request, and
+every program but those whose digests it names.
 """
 
+import base64
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,12 +37,16 @@ def write(outputs, failed=()):
     notebooks = [_notebook(copy, outputs, failed, [copy.stem for copy in copies]) for copy in copies]
     runs = [notebook["run"] for notebook in notebooks if notebook["run"]]
     page = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    script = page.get_template("page.js").render()
+    programs = dict.fromkeys([script, *(one for notebook in notebooks for one in notebook["cells"].scripts)])
     text = page.get_template("page.html.j2").render(
         dataset=outputs.name,
         synthetic=any(run.get("synthetic") for run in runs),
         notebooks=notebooks,
         packages=_packages(runs),
         facts=FACTS,
+        script=script,
+        digests=[base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in programs],
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     with storage.atomic(outputs / NAME) as path:
@@ -56,7 +63,7 @@ def _notebook(copy, outputs, failed, known):
     try:
         rendered = _cells.render(copy, known)
     except WorkbookError as error:
-        rendered, why = _cells.Rendered(copy.stem, copy.stem, "", []), why or str(error)
+        rendered, why = _cells.Rendered(copy.stem, copy.stem, "", [], []), why or str(error)
     run = run if finished else {}
     return {"cells": rendered, "status": status, "why": why, "run": run, "facts": _facts(run, stamp)}
 

@@ -20,9 +20,14 @@ HERE = Path(__file__).parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]  # best first
 # An absolute path, or one that climbs, keeps its last part. The lookbehind spares tags, addresses and fractions.
-PATH = re.compile(r"(?<![\w/\\.:<>…-])(?:[A-Za-z]:[\\/]|~?/|(?:\.\.[\\/])+)(?:[\w.@+~-]+[\\/])*(?=[\w.@+~-])")
+PATH = re.compile(
+    r"(?<![\w/\\.:<>…-])(?:file://+|[A-Za-z]:[\\/]+|~?/|(?:\.\.[\\/])+)(?:[\w.@+~-]+[\\/]+)*(?=[\w.@+~-])"
+)
+# The same in quotes, where it may hold blanks.
+QUOTED = re.compile(r"""(["'])(?:[A-Za-z]:[\\/]+|~?/|(?:\.\.[\\/])+)(?:[^"'<>\n\\/]+[\\/]+)+([^"'<>\n\\/]*)\1""")
 NUMBER = re.compile(r"[-+−]?[\d.,]+(e[-+]?\d+)?\s?%?|NaN|<NA>|None|nan|")
-NOT_PROSE = ("pre", "code", "style", "script", "svg")
+NOT_PROSE = ("pre", "code", "style", "svg")
+PROGRAMS = "script, object, embed, form, base, link, meta"
 
 
 @dataclass
@@ -33,14 +38,15 @@ class Rendered:
     title: str  # its question
     html: str
     sections: list  # (id, heading) of its parts
+    scripts: list  # texts of the programs in pages that stand behind walls of their own
 
 
 def private(text):
     """Text without folders of this machine: `/home/jane/casme2/a.csv` becomes `…/a.csv`."""
     for folder in (str(ROOT), str(Path.home()), tempfile.gettempdir()):
-        if len(folder) > 1:  # names with blanks, which the pattern cannot see as one
-            text = text.replace(folder + "/", "…/")
-    return PATH.sub("…/", text)
+        if len(folder) > 1:  # whole, as a home's last part is a person's name
+            text = re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.@+~-])/?", "…/", text)
+    return PATH.sub("…/", QUOTED.sub(r"\1…/\2\1", text))
 
 
 def render(copy, known):
@@ -58,6 +64,7 @@ def render(copy, known):
     exporter.config.NbConvertBase.display_data_priority = SHOWN
     body, _ = exporter.from_notebook_node(notebook)
     soup = BeautifulSoup(body, "html.parser")
+    _take_programs_out(soup)
     _hide_folders(soup)
     _set_formulas(soup)
     _own_ids(soup, copy.stem)
@@ -67,7 +74,9 @@ def render(copy, known):
     _one_fold(soup)
     if not whole:
         soup.append(BeautifulSoup("<p class='note'>The cells after this one did not run.</p>", "html.parser"))
-    return Rendered(copy.stem, title, str(soup), sections)
+    pages = (BeautifulSoup(frame["srcdoc"], "html.parser") for frame in soup.select("iframe[srcdoc]"))
+    scripts = [script.string for walled in pages for script in walled.select("script") if script.string]
+    return Rendered(copy.stem, title, str(soup), sections, scripts)
 
 
 def _only_what_ran(notebook):
@@ -100,11 +109,21 @@ def _without_widget(output):
     return None if WIDGET in output.get("data", {}) else output
 
 
+def _take_programs_out(soup):
+    """A name in a dataset's table may be written as a tag: nothing in a cell may run, but a page in its own walls."""
+    for tag in soup.select(f"{PROGRAMS}, .prose iframe, iframe:not([sandbox]), iframe[sandbox*=same-origin]"):
+        tag.decompose()
+    for tag in soup.find_all(True):
+        tag.attrs = {name: value for name, value in tag.attrs.items() if not name.startswith("on")}
+
+
 def _hide_folders(soup):
     for output in soup.select(".output"):
         for text in output.find_all(string=re.compile(r"[/\\]")):
-            if text.parent.name not in ("style", "script"):
+            if text.parent.name != "style":
                 text.replace_with(NavigableString(private(text)))
+        for tag in output.select("[title]"):
+            tag["title"] = private(tag["title"])
 
 
 def _set_formulas(soup):
@@ -121,7 +140,7 @@ def _own_ids(soup, stem):
         tag["id"] += f"-{stem}"
     for label in soup.select("label[for^=sk-]"):
         label["for"] += f"-{stem}"
-    for part in soup.select("style, script") if drawn else ():
+    for part in soup.select("style") if drawn else ():
         part.string = names.sub(rf"\1-{stem}", part.string or "")
 
 
@@ -150,9 +169,9 @@ def _stay_inside(soup, stem, known):
     for link in soup.select("a[href]"):
         address, _, part = link["href"].partition("#")
         target = Path(address).stem if address.endswith(".ipynb") and ":" not in address else stem
-        if ":" in address:
+        if re.match(r"https?:|mailto:", address):
             link["rel"] = "noopener noreferrer"
-        elif target not in known or (address and target == stem):
+        elif ":" in address or target not in known or (address and target == stem):
             link.unwrap()
         else:
             link["href"] = f"#{target}-{part}" if part else f"#{target}"
