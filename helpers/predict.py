@@ -74,8 +74,9 @@ def main(argv=None):
     from helpers.show import own_video
 
     print(own_video.say_result(result).replace("**", "").replace(". ", ".\n"))
-    for problem in result.recording.problems:
-        print("quality:", *(part for part in problem if part is not None))
+    for number, what, detail in result.recording.problems:
+        where = "recording" if number is None else f"frame {number}"
+        print(f"quality: {where}: {', '.join(map(str, filter(None, (what, detail))))}")
     print(*(f"note: {note}" for note in result.notes), own_video.say_latency(result), sep="\n")
     print(*(f"written: {path}" for path in written), sep="\n")
     return 0

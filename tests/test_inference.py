@@ -16,7 +16,7 @@ import pytest
 
 from helpers import predict, workspace
 from helpers.inference import example, recording, stored, training, video
-from helpers.motion import flow
+from helpers.motion import faces, flow
 from helpers.show import own_video
 from helpers.workspace import NotApplicable, WorkbookError
 from tests.scenes import write, write_clip
@@ -166,7 +166,7 @@ def test_the_rule_of_abstention_is_the_least_confidence_that_suffices():
     rule = training.calibrate(rows)
     assert rule["threshold"] == pytest.approx(p.min()) and rule["accuracy"] == 0.75 and rule["coverage"] == 1
     wrong = training.calibrate(rows.assign(y_pred="c"))
-    assert wrong["threshold"] is None and wrong["checked_accuracy"] is None and "Always" in stored.say_rule(wrong)
+    assert wrong["threshold"] is None and wrong["checked_accuracy"] is None and "always" in stored.say_rule(wrong)
 
 
 def test_a_model_of_ready_made_maps_abstains_from_videos(smic_maps, stranger):
@@ -266,6 +266,26 @@ def test_a_picture_of_4k_gives_the_same_crop(pictures, tmp_path):
     assert np.abs(here - there).max() < 0.06  # two detections of two sizes
 
 
+def test_a_recording_is_cropped_as_training_clips_are(pictures, tmp_path):
+    large = [cv2.resize(one, (300, 300), interpolation=cv2.INTER_CUBIC) for one in pictures[:2]]
+    wide = [cv2.copyMakeBorder(one, 61, 61, 61, 61, cv2.BORDER_REPLICATE) for one in large]
+    folder = write_clip(tmp_path / "frames", wide, name="{}.jpg")
+    found = recording.read(folder, fps=100)
+    clip = {"dataset": "casme2", "kind": "frames", "path": str(folder), "sample_id": "x", "onset": found.numbers[0]}
+    trained_on = faces.crops(SimpleNamespace(**clip), found.numbers.tolist(), recording.CROP)
+    assert np.abs(found.crops.astype(int) - trained_on).max() <= 1  # OpenCV's two ways to grey round differently
+
+
+def test_a_model_trained_on_other_motion_abstains(models, stranger):
+    trained, keys = loaded(models), {"onset": stranger.onset, "apex": stranger.apex, "offset": stranger.offset}
+    for one in trained.values():
+        one.facts["representation"]["method"] = "tvl1"
+    result = video.analyse(stranger.path, trained, **keys)
+    (one,) = result.candidates
+    assert not one.p and "method tvl1, here dis" in one.row["abstained"]
+    assert one.intensity is None and any("method tvl1" in note for note in result.notes)
+
+
 def test_frames_of_other_sizes_are_refused(pictures, tmp_path):
     folder = write_clip(tmp_path / "frames", pictures[:3])
     write(folder / "img4.png", pictures[3][:100])
@@ -347,6 +367,20 @@ def test_a_real_talking_face_is_marked_and_not_named(shared, models):
     assert len(result.recording.crops) == 72 and result.recording.size == (640, 360)
     assert any("30 frames per second" in note for note in result.notes)
     assert all(one.row["kind"] == "macro" and not one.row["emotion"] for one in result.candidates)
+
+
+def test_a_face_on_its_side_is_refused_although_it_is_found(tmp_path, monkeypatch):
+    def detect(picture):  # upright is bright above and dark below
+        score = 0.94 if picture[-1].mean() < picture[0].mean() else 0.87
+        return [faces.Face((2, 2, 20, 20), faces.POINTS * 24, score)]
+
+    monkeypatch.setattr(faces, "detect", detect)
+    upright = np.full((32, 32, 3), 200, np.uint8)
+    upright[16:] = 0
+    sideways = example.write(tmp_path / "side.avi", [np.rot90(upright, 3).copy()] * 30)
+    with pytest.raises(WorkbookError, match="not upright"):
+        recording.read(sideways)
+    assert len(recording.read(example.write(tmp_path / "up.avi", [upright] * 30)).crops) == 30
 
 
 def test_spoiled_inputs_are_all_refused(stranger, models, tmp_path):

@@ -53,6 +53,14 @@ def test_nothing_found_is_shown_as_that_and_many_are_cut():
     plt.close(figure)
 
 
+def test_a_movement_that_no_model_was_asked_about_leaves_no_empty_panel():
+    result = made(abstained="it lasts longer than 0.5 s")
+    result.candidates[0].p.clear()
+    figure = own_video.plot_strips(result)
+    assert "probability" not in words(figure) and "no answer, as it lasts" in words(figure)
+    plt.close(figure)
+
+
 def test_tables_and_speed():
     result = made("surprise")
     assert result.table.candidate.tolist() == [1] and made(candidates=0).table.empty

@@ -1,9 +1,9 @@
 """A video or a folder of numbered frames as standard crops of one face, read once and frame by frame.
 
-The face is looked for once, in the first frame that shows exactly one, and its registration serves all frames. Crops go
-to a temporary file (16 kB a frame), so that the memory needed does not grow with the length. What cannot be judged is
-refused: no or several faces, a frame rate that is unknown, below SLOWEST or not constant. What makes an answer doubtful
-is a warning or a problem of quality, and the work goes on.
+The face is looked for once, in the first frame that shows exactly one, and its registration serves all frames. Crops
+go to a temporary file (16 kB a frame), so that the memory needed does not grow with the length. What cannot be judged
+is refused: no or several faces, one that is not upright, a frame rate that is unknown, below SLOWEST or not constant.
+What makes an answer doubtful is a warning or a problem of quality, and the work goes on.
 """
 
 import tempfile
@@ -23,6 +23,8 @@ EVERY = 0.1  # seconds between two looks for the first face
 UNEVEN = 0.05  # share of steps in time, or of frame numbers, that may be odd
 MOVED = 0.08  # of the crop's side: a head that has moved further leaves the regions
 CROP = 128  # pixels
+TURNS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180)
+SURER = 0.02  # score by which a turned picture shows the face better: then it is not upright
 
 
 class Recording(NamedTuple):
@@ -191,9 +193,8 @@ class _Reader:
         elif at % self.look == 0:
             self._check(number, picture)
         with self.clock("crop"):
-            (top, bottom, left, right), registration = self.window
-            grey = cv2.cvtColor(picture[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
-            return faces.apply([grey], registration, CROP)[0]
+            grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)  # all of it: a part would be averaged down differently
+            return faces.apply([grey], self.registration, CROP)[0]
 
     def finish(self, numbers, file):
         """Crops as an array that stays on disk. WorkbookError where no frame showed a face."""
@@ -209,9 +210,9 @@ class _Reader:
             if not faces.detect(rgb):
                 return False
             self.face = faces.the_face(rgb, self.source.path)
+            _refuse_turned(rgb, self.face, self.source.path)
             self.registration = faces.register(self.face)
             self.size = picture.shape[1], picture.shape[0]
-            self.window = _window(self.registration, *self.size)
         return True
 
     def _check(self, number, picture):
@@ -226,11 +227,9 @@ class _Reader:
                 self.problems.append((number, "head moved", f"{away:.0%} of the crop's side away from where it was"))
 
 
-def _window(registration, width, height):
-    """The part of the picture that the crop covers, and its registration: a 4K frame costs no more than its face."""
-    inverse = cv2.invertAffineTransform(registration.matrix)
-    corners = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]) @ inverse.T
-    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 4, 0, [width - 1, height - 1])
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 4, [left + 1, top + 1], [width, height])
-    moved = registration.matrix @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
-    return (top, bottom, left, right), registration._replace(matrix=moved)
+def _refuse_turned(picture, face, path):
+    """YuNet finds a face that lies on its side, too, and puts eyes and mouth where an upright one would have them."""
+    for turn in TURNS:
+        found = faces.detect(cv2.rotate(picture, turn))
+        if found and found[0].score > face.score + SURER:
+            raise WorkbookError("the face is not upright", file=path, remedy="turn the recording by a right angle")

@@ -64,10 +64,11 @@ def load(folder):
         raise WorkbookError("a file of this model is absent", file=folder / name, remedy=REMEDY)
     for name in sorted(there - set(FILES)):
         raise WorkbookError("this file is no part of the model", file=folder / name, remedy=f"remove it, or {REMEDY}")
-    for name, checksum in facts["files"].items():
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != checksum:
+    contents = {name: (folder / name).read_bytes() for name in facts["files"]}  # once: what was checked is used
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != facts["files"][name]:
             raise WorkbookError("the checksum is wrong: the file was changed", file=folder / name, remedy=REMEDY)
-    with np.load(folder / ARRAYS, allow_pickle=False) as packed:
+    with np.load(io.BytesIO(contents[ARRAYS]), allow_pickle=False) as packed:
         arrays = dict(packed)
     extra = {name.removeprefix(EXTRA): arrays.pop(name) for name in list(arrays) if name.startswith(EXTRA)}
     return Trained(facts, packing.unpack(facts["model"], facts["settings"], arrays), extra)
@@ -114,7 +115,7 @@ def card(facts):
         f"**Held-out people** ({facts['scores']['protocol']}, {facts['scores']['clips']} clips of "
         f"{facts['scores']['people']} people; intervals over people):", "",
         "| score | value | 95 % interval |", "|---|---|---|", *scores, "",
-        f"**Abstains.** {told}", "",
+        f"**Abstention.** {told}", "",
         "**Meant for** teaching and research on recordings whose people agreed. **Not meant for** surveillance, "
         "detection of lies, hiring, policing, diagnosis or any decision about a person: how a face moves does not say "
         "what somebody feels, means or intends.", "",
@@ -126,10 +127,11 @@ def say_rule(rule):
     """The rule of abstention as a sentence. rule: of `training.calibrate`."""
     aim = f"held-out accuracy reaches {rule['level']:.0%}"
     if rule["threshold"] is None:
-        return f"Always: at no confidence that {rule['least']} held-out clips reach, {aim}."
+        return f"It always abstains: at no confidence that {rule['least']} held-out clips reach, {aim}."
     told = (
-        f"Below a confidence of {rule['threshold']:.2f}, the least from which {aim}: {rule['coverage']:.0%} of "
-        f"{rule['clips']} held-out clips were answered, {rule['accuracy']:.0%} of these rightly."
+        f"It abstains below a confidence of {rule['threshold']:.2f}, the least from which {aim}: "
+        f"{rule['coverage']:.0%} of {rule['clips']} held-out clips were answered, {rule['accuracy']:.0%} of these "
+        "rightly."
     )
     if rule["checked_accuracy"] is None:
         return told

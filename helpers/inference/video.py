@@ -13,7 +13,7 @@ from helpers.evaluation import regions
 from helpers.inference import events
 from helpers.inference import recording as recordings
 from helpers.inference.stored import NOT_REAL
-from helpers.motion import flow, spotting
+from helpers.motion import flow, methods, sequences, spotting
 from helpers.workspace import WorkbookError, one_thread
 
 AROUND = 0.25  # seconds before and after a candidate in which intensity is read, as in training
@@ -142,12 +142,25 @@ def moved(recording, first, later, side):
     return np.stack([cv2.resize(channel, (side, side), interpolation=cv2.INTER_AREA) for channel in maps])
 
 
+def _other_measure(fed):
+    """How a model's training maps differ from what `moved` measures, or "". fed: its `representation`."""
+    here = {"crop": recordings.CROP, "method": methods.DEFAULT}
+    other = [f"{name} {fed[name]}, here {value}" for name, value in here.items() if fed[name] != value]
+    return f"its model was trained on motion measured in another way ({'; '.join(other)})" if other else ""
+
+
 def _recognise(one, recording, model):
     facts, row, clock = model.facts, one.row, recording.clock
     row["note"] = NOT_REAL if facts["synthetic"] else ""
     fed = facts["representation"]
     if fed["units"] != "px":
         row["abstained"] = f"the model takes {fed['how']}: no measurement of a video gives exactly that"
+        return
+    if other := _other_measure(fed):
+        row["abstained"] = other
+        return
+    if one.apex == one.onset:
+        row["abstained"] = "its apex is its onset, so that no motion lies between them"
         return
     if row["kind"] == "macro":
         longest = spotting.LONGEST
@@ -171,7 +184,8 @@ def _recognise(one, recording, model):
         row["emotion"] = str(model.fitted.classes_[best])
     with clock("regions"):
         one.regions = _without(X, model, best)
-    row["decided_by"] = max(one.regions, key=one.regions.get)
+    most = max(one.regions, key=one.regions.get)
+    row["decided_by"] = most if one.regions[most] > 0 else ""  # else every region speaks against the answer
 
 
 def _without(X, model, best):
@@ -187,6 +201,12 @@ def _without(X, model, best):
 
 def _read_intensity(one, recording, model, notes):
     fed, fps = model.facts["representation"], recording.fps
+    if other := _other_measure(fed):
+        notes.append(f"intensity was not read: {other}")
+        return
+    if one.row["seconds"] > sequences.LONGEST:
+        notes.append(f"intensity was not read in a movement of more than {sequences.LONGEST:g} s: none was trained on")
+        return
     if fps * fed["step_s"] < 1 - 1e-6:
         notes.append(
             f"intensity was not read: its model takes a frame every {1000 * fed['step_s']:.0f} ms, and these are "

@@ -69,7 +69,8 @@ def say_beyond(folder):
             f"on {words}, over `{row.reference}` {row.gain:+.3f} ({row.lo:+.3f} to {row.hi:+.3f}), {row.verdict}"
             for row in own
         ]
-    return f"**CNN + LSTM against simpler baselines**, gain in CCC: {'; '.join(parts)}." if parts else ""
+    about = "**CNN + LSTM against simpler baselines**, gain in CCC, verdicts after correction"
+    return f"{about}: {'; '.join(parts)}." if parts else ""
 
 
 def say_recognition(folder):
@@ -79,8 +80,9 @@ def say_recognition(folder):
         return ""
     held, top = (table.verdict == "better").sum(), table.loc[table.gain.idxmax()]
     return (
-        f"**Does the curve help to recognise the emotion?** {held} of {len(table)} comparisons say so; the largest "
-        f"gain is {top.gain:+.3f} UF1 (`{top.model}` over `{top.other}`; {top.lo:+.3f} to {top.hi:+.3f})."
+        f"**Does the curve help to recognise the emotion?** {held} of {len(table)} comparisons say so after "
+        f"correction; the largest gain is {top.gain:+.3f} UF1 (`{top.model}` over `{top.other}`; {top.lo:+.3f} to "
+        f"{top.hi:+.3f})."
     )
 
 

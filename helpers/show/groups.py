@@ -72,7 +72,7 @@ def plot_reliability(parts):
 def title_reliability(rows):
     """How often probabilities can be told from perfect ones."""
     off = sum(row.ece_chance < compare.ALPHA for row in rows)
-    return f"Problems in which confidence and accuracy differ by more than chance: {off} of {len(rows)}"
+    return f"Problems whose calibration error is beyond chance: {off} of {len(rows)}"
 
 
 def _sureness(row):
@@ -80,7 +80,7 @@ def _sureness(row):
         return f"too sure, by {row.over:.2f}"
     if row.over_hi < 0:
         return f"not sure enough, by {-row.over:.2f}"
-    return "as sure as right on the whole"
+    return "not shown too sure or too modest"
 
 
 def say_calibration(problem, row):
@@ -110,7 +110,10 @@ def plot_groups(problem, model, table, gaps):
     figure, grid = plt.subplots(len(names), 1, figsize=size, height_ratios=heights, sharex=True, squeeze=False)
     for axes, name in zip(grid[:, 0], names, strict=True):
         rows = table[table.division == name][::-1]
-        words = [f"{row.group} ({row.people} people, {row.clips} clips)" for row in rows.itertuples()]
+        words = [
+            f"{row.group} ({_count(row.people, 'person', 'people')}, {_count(row.clips, 'clip', 'clips')})"
+            for row in rows.itertuples()
+        ]
         colours = [PALETTE.get(group, ACCENT) for group in rows.group] if name == CLASS else [ACCENT] * len(rows)
         axes.hlines(words, rows.recall_lo, rows.recall_hi, colors=colours, linewidth=2.5)
         axes.scatter(rows.recall, words, color=colours, s=40, zorder=3)
@@ -123,6 +126,10 @@ def plot_groups(problem, model, table, gaps):
     grid[-1, 0].set_xlabel("recall, 0 to 1, with 95 % interval over people")
     figure.suptitle(f"{problem.name}, {model}:\n{title_gaps(gaps)}")
     return figure
+
+
+def _count(number, one, many):
+    return f"{number} {one if number == 1 else many}"
 
 
 def _plain(name):

@@ -45,8 +45,9 @@ def plot_strips(result, truth=None):
         return _plot_nothing(result)
     figure = plt.figure(figsize=(12, 4.3 * len(chosen)))
     rows = np.atleast_1d(figure.subfigures(len(chosen), 1))
+    wide = 3 if any(result.candidates[at].p for at in chosen) else 0  # columns of the probabilities
     for part, at in zip(rows, sorted(chosen), strict=True):
-        _plot_candidate(part, result, at, truth)
+        _plot_candidate(part, result, at, truth, wide)
     return figure
 
 
@@ -138,12 +139,12 @@ def _answer(row):
     return f"no answer, as {row['abstained']}{note}" if row["abstained"] else "no model was asked"
 
 
-def _plot_candidate(part, result, at, truth):
+def _plot_candidate(part, result, at, truth, wide):
     one, recording = result.candidates[at], result.recording
     before, after = (round(video.AROUND * recording.fps / 2) for _ in range(2))
     first, last = max(0, one.onset - before), min(len(recording.crops) - 1, one.offset + after)
     some = np.unique(np.linspace(first, last, PICTURES).round().astype(int))
-    grid = part.add_gridspec(3, len(some) + 3, height_ratios=(1, 1, 1.1))
+    grid = part.add_gridspec(3, len(some) + wide, height_ratios=(1, 1, 1.1))
     maps = [flow.between(recording.crops[one.onset], recording.crops[k])[:2] for k in some]
     inside = faces.mask(recordings.CROP)
     longest = max(1e-3, float(np.percentile(np.hypot(*np.moveaxis(maps, 1, 0))[:, inside], 99.5)))
@@ -158,7 +159,8 @@ def _plot_candidate(part, result, at, truth):
     part.axes[0].set_ylabel("face")
     part.axes[1].set_ylabel("motion")
     _plot_intensity(part.add_subplot(grid[2, : len(some)]), one, recording, (first, last), truth)
-    _plot_chances(part.add_subplot(grid[:, len(some) + 1 :]), one, result)
+    if one.p:
+        _plot_chances(part.add_subplot(grid[:, len(some) + 1 :]), one, result)
     row = one.row
     about = f"{at + 1}: frames {row['onset']}, {row['apex']}, {row['offset']}; {row['seconds']:.2f} s, {row['kind']}"
     part.suptitle(f"{about}\n{_answer(row).replace('**', '')}", fontsize=10.5, x=0.01, ha="left", fontweight="bold")
@@ -182,10 +184,6 @@ def _plot_intensity(axes, one, recording, ends, truth):
 
 
 def _plot_chances(axes, one, result):
-    if not one.p:
-        axes.text(0.5, 0.5, "not asked", transform=axes.transAxes, ha="center", color=QUIET)
-        axes.set_axis_off()
-        return
     names = sorted(one.p, key=one.p.get)
     colours = [PALETTE[name] if one.row["emotion"] == name else QUIET for name in names]
     axes.barh(names, [one.p[name] for name in names], color=colours)
@@ -193,7 +191,8 @@ def _plot_chances(axes, one, result):
     if level is not None:
         axes.axvline(level, color="#222222", linestyle=":")
         axes.annotate("answers from here", (level, len(names) - 0.45), fontsize=8, ha="center", va="bottom")
-    axes.set(xlim=(0, 1), xlabel=f"probability; most depends on the {one.row['decided_by']}")
+    most = one.row["decided_by"]
+    axes.set(xlim=(0, 1), xlabel="probability" + (f"; most depends on the {most}" if most else ""))
 
 
 def _plot_nothing(result):

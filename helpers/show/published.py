@@ -87,6 +87,7 @@ def compute_published(reported, measured, made):
         parts.append(rows.assign(kind="this run", leak="no", clips=three[0].n))
     table = pd.concat(parts, ignore_index=True)
     missing = COMPOSITE - table.clips
+    table["year"] = table.year.astype("Int64")
     table["comparable"] = [f"no: {count} clips are missing" if count else "yes" for count in missing]
     known = ["kind", "method", "year", "uf1", "uf1_lo", "uf1_hi", "uar", "clips", "leak", "comparable", "link"]
     return table.reindex(columns=known).sort_values("uf1", ascending=False, ignore_index=True)
@@ -183,4 +184,4 @@ def say_published(table):
 
 def say_no_parts(synthetic):
     """Why there is no table of parts."""
-    return "drawn people are no part of the composite" if synthetic else "this run has no part of the composite"
+    return "Drawn people are no part of the composite." if synthetic else "This run has no part of the composite."
