@@ -27,8 +27,8 @@ COMPUTING = (
     "imagehash", "pillow",
 )  # fmt: skip
 PACKAGES = (
-    *COMPUTING, "pandas", "openpyxl", "statsmodels", "matplotlib", "seaborn", "networkx", "nltk", "papermill",
-    "ipykernel",
+    *COMPUTING, "pandas", "openpyxl", "statsmodels", "matplotlib", "seaborn", "networkx", "nltk", "fairlearn",
+    "papermill", "ipykernel",
 )  # fmt: skip
 
 

@@ -32,6 +32,10 @@ def words(figure):
     return " ".join(text.get_text() for part in parts for text in part.findobj(plt.Text))
 
 
+def axes_of(figure):
+    return [axes for part in [figure, *figure.subfigs] for axes in part.axes]
+
+
 def test_a_strip_says_what_was_answered_and_that_it_means_nothing_for_real_faces():
     figure = own_video.plot_strips(made("surprise"), truth=np.zeros(200))
     assert "surprise, confidence 0.80" in words(figure) and NOT_REAL in words(figure) and "true" in words(figure)
@@ -59,6 +63,20 @@ def test_a_movement_that_no_model_was_asked_about_leaves_no_empty_panel():
     figure = own_video.plot_strips(result)
     assert "probability" not in words(figure) and "no answer, as it lasts" in words(figure)
     plt.close(figure)
+
+
+def test_faces_can_be_left_out_of_every_figure():
+    drawn = [
+        own_video.plot_strips(made("surprise"), may_show=False),
+        own_video.plot_strips(made(candidates=0), may_show=False),
+        own_video.plot_registration(made().recording, may_show=False),
+    ]
+    labels = [axes.get_ylabel() for axes in axes_of(drawn[0])]
+    assert "face" not in labels and "motion" in labels
+    for figure in drawn:
+        shown = [np.asarray(image.get_array()) for axes in axes_of(figure) for image in axes.images]
+        assert shown and not any(np.ptp(picture) for picture in shown if picture.ndim == 2)  # greys are frames
+        plt.close(figure)
 
 
 def test_tables_and_speed():

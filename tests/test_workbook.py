@@ -53,6 +53,11 @@ def test_executed_copies_hold_no_errors_and_no_noise(workbook, name):
             assert output.get("name") != "stderr", output.get("text")
 
 
+def test_one_page_holds_the_whole_run(workbook):
+    page = (workbook[0] / "report.html").read_text()
+    assert all(f'id="{name}"' in page for name in NAMES) and page.rstrip().endswith("</html>")
+
+
 def test_figures_show_something(workbook):
     for path in workbook[0].glob("*/figures/*.png"):
         picture = cv2.imread(str(path))

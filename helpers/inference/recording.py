@@ -217,14 +217,15 @@ class _Reader:
 
     def _check(self, number, picture):
         with self.clock("find face"):
-            found = faces.detect(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
-        if not found:
-            self.problems.append((number, "face lost", "no face was found"))
-        elif found[0].points is not None:
-            here = np.column_stack([found[0].points + 0.5, np.ones(5)]) @ self.registration.matrix.T
-            away = float(np.hypot(*(here - faces.POINTS).mean(axis=0)))
-            if away > MOVED:
-                self.problems.append((number, "head moved", f"{away:.0%} of the crop's side away from where it was"))
+            try:
+                face = faces.the_face(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), self.source.path)
+            except WorkbookError as error:
+                self.problems.append((number, "face lost", error.problem))
+                return
+        middle = cv2.invertAffineTransform(self.registration.matrix) @ [0.5, 0.5, 1]  # of the crop, in the picture
+        away = float(np.hypot(*(faces.register(face).matrix @ [*middle, 1] - 0.5)))
+        if away > MOVED:
+            self.problems.append((number, "head moved", f"{away:.0%} of the crop's side away from where it was"))
 
 
 def _refuse_turned(picture, face, path):

@@ -17,7 +17,7 @@ from helpers import storage, workspace
 from helpers.inference import packing
 from helpers.workspace import WorkbookError
 
-FORMAT = 1
+FORMAT = 2
 FACTS, ARRAYS, CARD = "model.json", "arrays.npz", "MODEL_CARD.md"
 FILES = (FACTS, ARRAYS, CARD)
 EXTRA = "extra."  # arrays that are no part of the fitted model

@@ -11,7 +11,7 @@ from helpers.evaluation import _folds, agreement, intensity, predictions, scores
 from helpers.inference import stored
 from helpers.inference.stored import Trained
 from helpers.models import intensity as regressors
-from helpers.motion import flow, methods
+from helpers.motion import faces, flow, methods
 from helpers.workspace import NotApplicable
 
 RECOGNISER, REGRESSOR = "ours", "cnn_lstm"
@@ -44,7 +44,7 @@ def recogniser(samples, run, held_out=None):
         "classes": [str(label) for label in fitted.classes_], "scheme": name,
         "abstention": calibrate(rows[rows.model == RECOGNISER]),
         "scores": {"protocol": "leave one subject out", **_counts(own), "values": values},
-        "representation": _representation("flow and strain from onset to apex", X.shape[-1], motion.units),
+        "representation": _representation("flow and strain from onset to apex", X.shape[-1], motion.units, own),
     }  # fmt: skip
     return Trained(facts, fitted, {"typical": ((X - middle) / np.where(spread > 0, spread, 1)).mean(axis=0)})
 
@@ -70,7 +70,7 @@ def regressor(samples, run, kind=None, scored=None, table=None):
     row = scored[(scored.task == f"{kind}-loso") & (scored.model == REGRESSOR)].iloc[0]
     values = {name: [float(row[name + end]) for end in ("", "_lo", "_hi")] for name in ("ccc", "spearman", "mae")}
     counts = {"clips": int(row.n), "people": int(row.people)}
-    fed = _representation("flow and strain from the window's first frame", clips.values.shape[-1], "px")
+    fed = _representation("flow and strain from the window's first frame", clips.values.shape[-1], "px", clips.samples)
     facts = _facts("intensity", REGRESSOR, clips.samples, samples.attrs, run) | {
         "classes": [], "target": kind, "abstention": None, "representation": fed | {"step_s": float(clips.step_s)},
         "scores": {"protocol": "leave one subject out", **counts, "values": values},
@@ -155,10 +155,12 @@ def _counts(own):
     return {"clips": len(own), "people": int(own.subject.nunique())}
 
 
-def _representation(what, side, units):
+def _representation(what, side, units, own):
     if units != "px":
         how = "ready-made maps of the public release, TV-L1 flow in a tighter crop, scaled to 8 bits by their makers"
         return {"what": what, "side": int(side), "units": units, "how": how}
     how = "face registered once, dense inverse search, head motion (median) taken off, averaged down"
     crop = flow.Setting().crop
-    return {"what": what, "side": int(side), "units": units, "how": how, "crop": crop, "method": methods.DEFAULT}
+    finder = " and ".join(sorted({faces.finder(name) for name in own.dataset.unique()}))
+    about = {"what": what, "side": int(side), "units": units, "how": how, "crop": crop, "method": methods.DEFAULT}
+    return about | {"finder": finder}

@@ -115,6 +115,10 @@ def analyse(path, models, fps=None, onset=None, apex=None, offset=None):
         if "intensity" in models:
             _read_intensity(one, recording, models["intensity"], notes)
     facts = {task: trained.facts for task, trained in models.items()}
+    for fed in (fact["representation"] for fact in facts.values()):
+        if fed["units"] == "px" and fed["finder"] != recording.registration.how:
+            here = f"the face was found by {recording.registration.how}, those of training by {fed['finder']}"
+            notes.append(f"{here}: crops may sit a little differently")
     if any(fact["synthetic"] for fact in facts.values()):
         notes.append(NOT_REAL)
     return Result(recording, found, facts, list(dict.fromkeys(notes)), sum(clock.values()))

@@ -1,6 +1,7 @@
 """What was found in one recording: film strips with motion, intensity and probabilities.
 
-A recording is shown to whoever made it, in the folder that they named; nothing of it goes anywhere else.
+The command line shows a recording to whoever made it, in the folder that they named. Notebooks get shared: they leave
+its face out unless somebody sets SHOW_FACES.
 """
 
 import matplotlib.pyplot as plt
@@ -18,11 +19,12 @@ from helpers.workspace import WorkbookError
 
 PICTURES = 9  # of a strip
 SHOWN = 3  # candidates in one figure, the strongest ones
+HIDDEN = 110  # grey in place of a face
 
 
-def plot_registration(recording):
-    """The first crop of the face, under the boxes that regions are cut from and the points it was registered by."""
-    crop = recording.crops[0]
+def plot_registration(recording, may_show=True):
+    """The boxes that regions are cut from and the points it was registered by, on the first crop if that may_show."""
+    crop = recording.crops[0] if may_show else np.full_like(recording.crops[0], HIDDEN)
     figure, axes = plt.subplots(figsize=(3.6, 3.8))
     axes.imshow(crop, cmap="gray", vmin=0, vmax=255)
     side = len(crop)
@@ -35,19 +37,19 @@ def plot_registration(recording):
     return figure
 
 
-def plot_strips(result, truth=None):
+def plot_strips(result, truth=None, may_show=True):
     """For each candidate (at most SHOWN) frames, motion, intensity and probabilities; without any, the recording alone.
 
-    truth: (frames of the recording,) true intensity, where it is known.
+    truth: (frames of the recording,) true intensity, where it is known. may_show: show frames, not motion alone.
     """
     chosen = sorted(range(len(result.candidates)), key=lambda at: -result.candidates[at].row["peak_px"])[:SHOWN]
     if not chosen:
-        return _plot_nothing(result)
-    figure = plt.figure(figsize=(12, 4.3 * len(chosen)))
+        return _plot_nothing(result, may_show)
+    figure = plt.figure(figsize=(12, (4.3 if may_show else 3.2) * len(chosen)))
     rows = np.atleast_1d(figure.subfigures(len(chosen), 1))
     wide = 3 if any(result.candidates[at].p for at in chosen) else 0  # columns of the probabilities
     for part, at in zip(rows, sorted(chosen), strict=True):
-        _plot_candidate(part, result, at, truth, wide)
+        _plot_candidate(part, result, at, (truth, may_show, wide))
     return figure
 
 
@@ -139,26 +141,28 @@ def _answer(row):
     return f"no answer, as {row['abstained']}{note}" if row["abstained"] else "no model was asked"
 
 
-def _plot_candidate(part, result, at, truth, wide):
+def _plot_candidate(part, result, at, options):
+    truth, may_show, wide = options
     one, recording = result.candidates[at], result.recording
     before, after = (round(video.AROUND * recording.fps / 2) for _ in range(2))
     first, last = max(0, one.onset - before), min(len(recording.crops) - 1, one.offset + after)
     some = np.unique(np.linspace(first, last, PICTURES).round().astype(int))
-    grid = part.add_gridspec(3, len(some) + wide, height_ratios=(1, 1, 1.1))
+    grid = part.add_gridspec(2 + may_show, len(some) + wide, height_ratios=(1,) * (1 + may_show) + (1.1,))
     maps = [flow.between(recording.crops[one.onset], recording.crops[k])[:2] for k in some]
     inside = faces.mask(recordings.CROP)
     longest = max(1e-3, float(np.percentile(np.hypot(*np.moveaxis(maps, 1, 0))[:, inside], 99.5)))
     for column, (k, field) in enumerate(zip(some, maps, strict=True)):
-        face, motion = (part.add_subplot(grid[row, column]) for row in (0, 1))
-        face.imshow(recording.crops[k], cmap="gray", vmin=0, vmax=255)
-        face.set_title(f"{(k - one.onset) / recording.fps:+.2f} s", fontsize=8, fontweight="normal", loc="center")
-        motion.imshow(flow.hsv((field * np.where(inside, 1, 0.15)).astype(np.float32), longest))
-        for axes in (face, motion):
-            axes.set(xticks=[], yticks=[])
+        motion = flow.hsv((field * np.where(inside, 1, 0.15)).astype(np.float32), longest)
+        for row, picture in enumerate((recording.crops[k], motion) if may_show else (motion,)):
+            axes = part.add_subplot(grid[row, column], xticks=[], yticks=[])
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
             axes.spines[:].set_visible(False)
-    part.axes[0].set_ylabel("face")
-    part.axes[1].set_ylabel("motion")
-    _plot_intensity(part.add_subplot(grid[2, : len(some)]), one, recording, (first, last), truth)
+            if row == 0:
+                when = f"{(k - one.onset) / recording.fps:+.2f} s"
+                axes.set_title(when, fontsize=8, fontweight="normal", loc="center")
+    for axes, name in zip(part.axes, ("face", "motion") if may_show else ("motion",), strict=False):
+        axes.set_ylabel(name)
+    _plot_intensity(part.add_subplot(grid[-1, : len(some)]), one, recording, (first, last), truth)
     if one.p:
         _plot_chances(part.add_subplot(grid[:, len(some) + 1 :]), one, result)
     row = one.row
@@ -195,12 +199,13 @@ def _plot_chances(axes, one, result):
     axes.set(xlim=(0, 1), xlabel="probability" + (f"; most depends on the {most}" if most else ""))
 
 
-def _plot_nothing(result):
+def _plot_nothing(result, may_show):
     recording = result.recording
+    crops = recording.crops if may_show else np.full_like(recording.crops, HIDDEN)
     figure, grid = plt.subplots(1, PICTURES, figsize=(12, 1.9))
     some = np.linspace(0, len(recording.crops) - 1, PICTURES).round().astype(int)
     for axes, k in zip(grid, some, strict=True):
-        axes.imshow(recording.crops[k], cmap="gray", vmin=0, vmax=255)
+        axes.imshow(crops[k], cmap="gray", vmin=0, vmax=255)
         axes.set_title(f"{k / recording.fps:.2f} s", fontsize=8, fontweight="normal", loc="center")
         axes.set_axis_off()
     figure.suptitle("Nothing was found that moves and comes back", fontsize=10.5)
