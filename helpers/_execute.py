@@ -2,18 +2,21 @@
 
 An executed copy looks complete even when its kernel was killed half-way. So the copy is never asked whether a run
 succeeded: a stamp, deleted before the run and written after it, is. Its key covers everything that decides the result.
+papermill writes after each cell, to a file of its own, which takes its place when the kernel has ended.
 """
 
 import json
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers import storage
+from helpers import privacy, storage
 from helpers.workspace import ROOT, WorkbookError
 
 PREDICTIONS = "predictions.csv"  # audited when a notebook has written it
+TOO_MUCH = "memory ran out. What to do: try a smaller --profile or fewer --jobs."
 LAST = "11"  # the notebook of this number sums up what the others wrote: it waits for them and depends on them
 
 
@@ -129,13 +132,35 @@ def _papermill(notebook, plan):
         "kernel_name": "python3", "progress_bar": False, "start_timeout": 120, "config": config,
         "resources": {"metadata": {"path": str(ROOT)}},  # the kernel's folder; papermill's `cwd` would move all threads
     }  # fmt: skip
-    for attempt in (1, 2):
-        try:
-            papermill.execute_notebook(_literal(notebook), _literal(plan.copy(notebook)), plan.parameters, **options)
-            return
-        except RuntimeError as error:  # kernels that start at the same moment can be given the same port
-            if attempt == 2 or "before replying" not in str(error):
-                raise
+    running = plan.copy(notebook).parent / ".running" / notebook.name
+    running.parent.mkdir(exist_ok=True)
+    try:
+        for attempt in (1, 2):
+            try:
+                papermill.execute_notebook(_literal(notebook), _literal(running), plan.parameters, **options)
+                return
+            except RuntimeError as error:  # kernels that start at the same moment can be given the same port
+                if attempt == 2 or "before replying" not in str(error):
+                    raise
+    finally:
+        _publish(running, notebook, plan)
+
+
+def _publish(running, notebook, plan):
+    """Put an executed copy in its place, without folders that name a person; not one that was cut short."""
+    with suppress(FileNotFoundError, ValueError):  # papermill did not come to write it, or not to its end
+        content = json.loads(running.read_text(encoding="utf-8"))
+        given = [plan.parameters[name] for name in ("DATA_DIR", "ANNOTATIONS", "OUT_DIR")]
+        content["metadata"]["papermill"] |= {"input_path": f"notebooks/{notebook.name}", "output_path": ""}
+        content["metadata"] = privacy.shareable(content["metadata"], *given)
+        for cell in content["cells"]:
+            ours = "injected-parameters" in cell["metadata"].get("tags", ())
+            for part in ("outputs", "source") if ours else ("outputs",):
+                if part in cell:
+                    cell[part] = privacy.shareable(cell[part], *given)
+        with storage.atomic(plan.copy(notebook)) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    running.unlink(missing_ok=True)
 
 
 def _literal(path):
@@ -177,12 +202,15 @@ def _explain(error, notebook, copy):
         return str(error)
     if isinstance(error, DeadKernelError):
         begun = [i for i, cell in enumerate(cells(copy)) if cell["metadata"].get("papermill", {}).get("start_time")]
-        remedy = "most likely memory ran out. What to do: try a smaller --profile or fewer --jobs."
-        return f"cell {_number(begun[-1], notebook)}: the kernel died; {remedy}"
+        return f"cell {_number(begun[-1], notebook)}: the kernel died; most likely {TOO_MUCH}"
+    if isinstance(error, OSError) and error.errno in storage.FULL:
+        return str(storage.no_room(error, copy))
     if not isinstance(error, PapermillExecutionError):
         return f"{type(error).__name__}: {error}"
-    ours = error.ename in ("WorkbookError", "NotApplicable")  # their whole message is meant for the reader
+    ours = error.ename in ("WorkbookError", "NotApplicable", "Unwritable")  # their whole message is for the reader
     message = error.evalue if ours else f"{error.ename}: {error.evalue.strip()}".splitlines()[0]
+    if error.ename.endswith("MemoryError"):
+        message += f"; {TOO_MUCH}"
     return f"cell {_number(error.cell_index, notebook)}, In[{error.exec_count}]: {message}"
 
 

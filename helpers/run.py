@@ -7,21 +7,18 @@ have not changed since its last run is skipped, which takes seconds: nothing hea
 import argparse
 import os
 import platform
-import re
 import shutil
+import signal
 import sys
-import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from textwrap import shorten
+from pathlib import Path
 from threading import Event
 
-from helpers import _execute, datasets, storage, workspace
+from helpers import _execute, _told, _verify, datasets, parallel, storage, workspace
 from helpers._execute import LAST, Plan
-from helpers.workspace import ROOT, WorkbookError
+from helpers.workspace import ROOT, Unwritable, WorkbookError
 
 NOTEBOOKS = ROOT / "notebooks"
 SOURCES = (ROOT / "helpers", ROOT / "data" / "literature")  # what notebooks read besides their dataset
@@ -41,7 +38,13 @@ def parse(argv=None):
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
     parser.add_argument("--force", action="store_true", help="run what is up to date, too, and no stored folds")
     parser.add_argument("--list", action="store_true", help="list the notebooks and run nothing")
+    parser.add_argument("--backend", default="local", choices=("local", "dask"), help="who computes folds and flow")
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="of dask, e.g. tcp://127.0.0.1:8786")
+    again = "run outputs/<dataset> again, elsewhere, and compare; data: --data-dir, as for the run"
+    parser.add_argument("--verify", default="", metavar="OUTPUTS", help=again)
     args = parser.parse_args(argv)
+    if (args.backend == "dask") != bool(args.scheduler):
+        parser.error("--backend dask and --scheduler ADDRESS belong together")
     if args.jobs < 1:
         parser.error("--jobs must be 1 or more")
     if not 0 <= args.seed < 2**31:
@@ -104,8 +107,14 @@ def _data_state(dataset, data_dir, annotations):
     return [storage.digest(*datasets.corrections(dataset, data_dir)) if made else storage.fingerprint(root), sheet]
 
 
-def prepare(jobs):
-    """Environment that the kernels inherit: a fair share of the cores, one thread a process, no progress bars."""
+def prepare(jobs, scheduler=""):
+    """Environment that the kernels inherit: a fair share of the cores, one thread a process, no progress bars.
+
+    scheduler: address of dask's, where it computes. WorkbookError where nobody answers.
+    """
+    if scheduler:
+        parallel.check(scheduler)
+        os.environ[workspace.SCHEDULER_VARIABLE] = scheduler
     share = max(1, workspace.cores() // jobs)
     os.environ.update(dict.fromkeys(workspace.THREAD_VARIABLES, "1"))
     os.environ.update({workspace.JOBS_VARIABLE: str(share), "TQDM_DISABLE": "1"})
@@ -141,7 +150,7 @@ def _side_by_side(notebooks, plan):
             print(name, end="", flush=True)
         outcome = _execute.execute(notebook, plan)
         if not stopped.is_set():
-            print(("" if plan.jobs == 1 else name) + _result(outcome, plan.copy(notebook)), flush=True)
+            print(("" if plan.jobs == 1 else name) + _told.result(outcome, plan.copy(notebook)), flush=True)
         return outcome
 
     pool = ThreadPoolExecutor(plan.jobs)
@@ -167,64 +176,18 @@ def _stop_kernels():
             process.kill()
 
 
-def _result(outcome, copy):
-    status = f"{outcome.status}: {outcome.why}" if outcome.why else outcome.status
-    return f"{outcome.seconds:.0f} s  {status}" + (f"\n    see {copy}" if outcome.status == "FAILED" else "")
-
-
-def _wrote(outcome):
-    """`3 figures, 4 tables, predictions, scores` from the files that a run wrote."""
-    parts = [PurePosixPath(name) for name in outcome.files if name != "run.json"]
-    counts = Counter(path.parts[0] if len(path.parts) > 1 else path.stem for path in parts)
-    plural = sorted(counts.keys() & {"figures", "tables"})
-    counted = [f"{counts[name]} {name if counts[name] > 1 else name.removesuffix('s')}" for name in plural]
-    return ", ".join(counted + [name for name in counts if name not in plural])
-
-
-def _table(outcomes, plan):
-    rows = [("notebook", "status", "seconds", "audit", "wrote")]
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.name):
-        seconds = "-" if outcome.seconds is None else f"{outcome.seconds:.0f}"
-        wrote = shorten(outcome.why, 100, placeholder=" ...") or _wrote(outcome)  # whole above, where it happened
-        rows.append((outcome.name, outcome.status, seconds, outcome.audit or "-", wrote))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]}}  {d:{widths[3]}}  {e}".rstrip() for a, b, c, d, e in rows
-    ]
-    return "\n".join(["", *lines, f"Results: {plan.outputs}"])
-
-
-def _report(outcomes, plan):
-    """One page of all executed notebooks, of this run and of earlier ones, unless it is there and nothing is new."""
-    page, started = plan.outputs / "report.html", time.monotonic()
-    if page.is_file() and all(outcome.seconds is None for outcome in outcomes):
-        print(f"Report: {page}")
-    elif any(page.parent.glob("executed/*.ipynb")):
-        from helpers.show import report
-
-        report.write(plan.outputs, {outcome.name: outcome.why for outcome in outcomes if outcome.status == "FAILED"})
-        megabytes, seconds = page.stat().st_size / 1e6, time.monotonic() - started
-        print(f"Report: {page} ({megabytes:.1f} MB, written in {seconds:.0f} s)")
-
-
-def _list(notebooks, plan):
-    for path in notebooks:
-        prose = "\n".join(cell["source"] for cell in _execute.cells(path) if cell["cell_type"] == "markdown")
-        heading = re.search(r"^#+ +(.+)$", prose, re.MULTILINE)
-        state = "up to date" if _execute.last_run(path, plan) else "to run"
-        print(f"{path.stem[:2]}  {path.stem[3:]:28} {state:10}  {heading[1] if heading else ''}")
-
-
 def main(argv=None, folder=NOTEBOOKS):
-    """Exit status: 0 all is well, 1 a notebook failed, 2 the call itself is wrong, 130 stopped by Ctrl-C."""
+    """Exit status: 0 all is well, 1 a notebook or the disk failed, 2 the call itself is wrong, 130 stopped."""
     args = parse(argv)
     sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
     outcomes = []
+    if args.verify:
+        return _verify.main(args, main)
     try:
-        prepare(args.jobs)  # first: the plan must look for data where the kernels will
+        prepare(args.jobs, args.scheduler)  # first: the plan must look for data where the kernels will
         notebooks, plan = find(folder, args.only), make_plan(args)
         if args.list:
-            _list(notebooks, plan)
+            _told.listing(notebooks, plan)
             return 0
         workspace.out_dir(plan.outputs / "executed")
         with storage.lock(plan.outputs):
@@ -233,16 +196,26 @@ def main(argv=None, folder=NOTEBOOKS):
             )
             for outcome in run_all(notebooks, plan, args.force):
                 outcomes.append(outcome)
-            print(_table(outcomes, plan))
-            _report(outcomes, plan)
+            print(_told.table(outcomes, plan))
+            _told.report(outcomes, plan)
     except WorkbookError as error:
         print(error, file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, Unwritable) else 2
+    except OSError as error:
+        if error.errno not in storage.FULL:
+            raise
+        print(storage.no_room(error, plan.outputs), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nStopped. Notebooks that had not finished will run again next time.", file=sys.stderr)
         return 130
     return int(any(outcome.status == "FAILED" for outcome in outcomes))
 
 
+def _stop(*_):
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)  # as Ctrl-C: kernels are stopped, finished notebooks and folds stay
     sys.exit(main())

@@ -1,5 +1,6 @@
 """Files that last: digests for cache keys, fingerprints of folders, one writer a folder, all or nothing on disk."""
 
+import errno
 import hashlib
 import json
 import os
@@ -7,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from helpers.workspace import WorkbookError
+from helpers.workspace import Unwritable
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def digest(*things):
@@ -46,7 +49,7 @@ def fingerprint(folder, times=True):
 def lock(folder, wait=False):
     """Keep a folder of results to one run at a time; the system releases it, however the process ends.
 
-    While another process holds it, `wait` waits, and otherwise a WorkbookError is raised. Without fcntl (Windows) there
+    While another process holds it, `wait` waits, and otherwise Unwritable is raised. Without fcntl (Windows) there
     is no lock.
     """
     try:
@@ -59,18 +62,43 @@ def lock(folder, wait=False):
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             remedy = "wait until it ends, or give this run another --out-dir"
-            raise WorkbookError("another run is writing here", file=folder, remedy=remedy) from error
+            raise Unwritable("another run is writing here", file=folder, remedy=remedy) from error
         yield
 
 
 @contextmanager
 def atomic(path):
-    """Yield a temporary path beside `path`; it takes the final name only if the block ends without an error."""
+    """Yield a temporary path beside `path`; it takes the final name only if the block ends without an error.
+
+    Raises Unwritable where the disk is full.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{uuid4().hex}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise no_room(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def reserve(path):
+    """Claim the disk for a file that is laid out but empty: a full disk is then an error now, not a crash later."""
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with open(path, "r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(1, os.fstat(file.fileno()).st_size))
+            except OSError as error:
+                if error.errno in FULL:
+                    Path(path).unlink()
+                    raise no_room(error, path) from error
+
+
+def no_room(error, path):
+    """Unwritable that says so, of an OSError whose number is one of FULL. path: what was to be written."""
+    remedy = "free some disk, or give --out-dir a folder on another one"
+    return Unwritable(f"it could not be written ({error.strerror.lower()})", file=path, remedy=remedy)

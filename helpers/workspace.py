@@ -18,6 +18,7 @@ DATA_VARIABLE = "MICROEXPRESSION_DATA"
 JOBS_VARIABLE = "MICROEXPRESSION_JOBS"
 CACHE_VARIABLE = "MICROEXPRESSION_CACHE"
 MODELS_VARIABLE = "MICROEXPRESSION_MODELS"
+SCHEDULER_VARIABLE = "MICROEXPRESSION_SCHEDULER"  # of dask, where it computes instead of processes here
 DRIVE = Path("/content/drive/MyDrive")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # What a result depends on: recorded in run.json, part of every cache key. xgboost and OpenCV come in two builds.
@@ -49,6 +50,10 @@ class WorkbookError(Exception):
 
 class NotApplicable(WorkbookError):
     """There is nothing to work on in this dataset, and this says why instead of faking it."""
+
+
+class Unwritable(WorkbookError):
+    """The call is right and the machine is in the way: a full or read-only disk, another run at work."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,7 @@ def out_dir(given=""):
             pass
     except OSError as error:
         remedy = "give --out-dir a folder you may write to"
-        raise WorkbookError(f"cannot write outputs here ({error.strerror})", file=folder, remedy=remedy) from error
+        raise Unwritable(f"cannot write outputs here ({error.strerror})", file=folder, remedy=remedy) from error
     return folder
 
 

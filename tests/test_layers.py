@@ -9,10 +9,10 @@ from helpers.workspace import ROOT
 HELPERS = ROOT / "helpers"
 # Row of each module in the flow: a module imports only from its own row's folder or from rows above it.
 ROWS = {
-    "workspace": 0, "storage": 0, "staging": 0, "colab": 0, "weights": 0, "labels": 0,
+    "workspace": 0, "storage": 0, "privacy": 0, "parallel": 0, "staging": 0, "colab": 0, "weights": 0, "labels": 0,
     "datasets": 1, "motion": 2, "features": 2,
     "models": 3, "evaluation": 4, "inference": 5, "show": 6, "literature": 6,
-    "run": 7, "_execute": 7, "predict": 7, "audit": 7, "badges": 7,
+    "run": 7, "_execute": 7, "_told": 7, "_verify": 7, "predict": 7, "audit": 7, "badges": 7,
 }  # fmt: skip
 MODULES = sorted(HELPERS.rglob("*.py"))
 

@@ -1,13 +1,14 @@
 """What a notebook leaves behind: complete, free of leftovers, with synthetic results called so."""
 
 import json
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from helpers.show import plots, records
-from helpers.workspace import WorkbookError
+from helpers.workspace import ROOT, WorkbookError
 
 
 @pytest.fixture
@@ -79,3 +80,28 @@ def test_a_score_of_a_class_without_clips_is_refused_by_name():
     titles = [figure.axes[0].get_title(loc=loc) for loc in ("center", "left")]
     assert "demo7-loso: highest is logistic, UF1 0.500 (9 clips, 3 people)" in titles
     plots.close(figure)
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2], ids=["before", "folds moved", "results moved, too"])
+def test_a_run_killed_while_it_published_loses_no_fold(run, moved):
+    run.finish()
+    run.checkpoints.mkdir()
+    (run.checkpoints / "fold.json").write_text("{}")
+    again = records.Run("99_test", "demo", "", "", str(run.folder.parents[1]), "tiny", 0)
+    if moved:
+        again.checkpoints.rename(again.work / "checkpoints")
+    if moved == 2:
+        again.folder.rename(again.old)
+    third = records.Run("99_test", "demo", "", "", str(run.folder.parents[1]), "tiny", 0)
+    assert (third.folder / "run.json").is_file() and (third.checkpoints / "fold.json").read_text() == "{}"
+    third.finish()
+    assert (third.checkpoints / "fold.json").is_file()
+    assert [path.name for path in third.folder.parent.iterdir()] == ["99_test"]
+
+
+def test_run_json_says_threads_and_hides_folders(run, tmp_path):
+    run.say(f"as {tmp_path}/out/casme2 and {Path.home()}/secret/a.csv say")
+    run.finish(why=f"{ROOT}/helpers is fine")
+    content = json.loads((run.folder / "run.json").read_text())
+    assert content["threads"] == 1 and content["why"] == "…/helpers is fine"
+    assert content["sentences"] == ["as …/out/casme2 and …/secret/a.csv say"]

@@ -10,7 +10,7 @@ import joblib
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from helpers import storage, workspace
+from helpers import parallel, storage, workspace
 
 
 def each(keys, fit, context="", store=None, label="folds"):
@@ -20,7 +20,8 @@ def each(keys, fit, context="", store=None, label="folds"):
     lies in the folder `store` under another one is fitted again. label: of the progress bar.
     """
     work = (delayed(_once)(fit, *key, context, store) for key in keys)
-    with joblib.parallel_config("loky", n_jobs=workspace.jobs(), inner_max_num_threads=1), warnings.catch_warnings():
+    here = {"backend": "loky", "n_jobs": workspace.jobs(), "inner_max_num_threads": 1}
+    with parallel.backend(**here), warnings.catch_warnings():
         # loky renews a worker that has grown by 300 MB, as one does when torch comes in, and says so; no fold is lost
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
         bar = {"total": len(keys), "desc": label, "mininterval": 5, "leave": False, "disable": not workspace.watched()}

@@ -16,7 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from helpers import storage, workspace
+from helpers import parallel, storage, workspace
 from helpers.weights import Unavailable
 from helpers.workspace import WorkbookError
 
@@ -66,13 +66,12 @@ def _renew(folder, old, positions, requests, make, shape, what, threads):
             if key in kept and key not in index:
                 rows[row], index[key] = source[kept[key]["row"]], kept[key]
     todo = [key for key in keys if key not in index]
-    workers = Parallel(
-        n_jobs=workspace.jobs(), prefer="threads" if threads else "processes", return_as="generator_unordered"
-    )
-    results = workers(delayed(_attempt)(make, key, positions[key], requests[positions[key]].place) for key in todo)
+    work = (delayed(_attempt)(make, key, positions[key], requests[positions[key]].place) for key in todo)
+    prefer = "threads" if threads else "processes"
     place = {key: row for row, key in enumerate(keys)}
     bar = {"total": len(todo), "desc": what, "unit": "clip", "leave": False, "disable": not workspace.watched()}
-    with journal.open("a", encoding="utf-8") as lines:
+    with parallel.backend(), journal.open("a", encoding="utf-8") as lines:
+        results = Parallel(n_jobs=workspace.jobs(), prefer=prefer, return_as="generator_unordered")(work)
         for key, values, entry in tqdm(results, **bar):
             rows[place[key]] = 0 if values is None else values
             index[key] = entry | {"sum": zlib.crc32(rows[place[key]].tobytes())}
@@ -125,6 +124,7 @@ def _resume(partial, journal, keys, shape):
     if rows is None:
         journal.unlink(missing_ok=True)  # in this order: a journal never speaks of rows that are not laid out
         rows = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=(len(keys), *shape))
+        storage.reserve(partial)
         journal.write_text(state + "\n", encoding="utf-8")
         return rows, index
     place = {key: row for row, key in enumerate(keys)}

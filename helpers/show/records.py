@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 import pandas as pd
 from IPython.display import HTML, Markdown, display
+from threadpoolctl import threadpool_info
 
-from helpers import datasets, storage, workspace
+from helpers import datasets, privacy, storage, workspace
 from helpers.evaluation import agreement
 from helpers.evaluation import predictions as prediction_tables
 from helpers.evaluation import scores as score_tables
@@ -43,6 +44,8 @@ class Run:
         }  # fmt: skip
         self.folder = workspace.out_dir(out_dir) / dataset / notebook
         self.work = self.folder.with_name(f".{notebook}.running")
+        self.old = self.folder.with_name(f".{notebook}.old")
+        self._take_back()
         shutil.rmtree(self.work, ignore_errors=True)  # what a killed run left
         self.work.mkdir(parents=True)
         self.started, self.files, self.sentences, self.notes = time.time(), [], [], {"weights": "none"}
@@ -173,9 +176,13 @@ class Run:
         content = {
             "notebook": self.notebook, "status": status, "parameters": shown, **self.notes, **notes,
             "seconds": round(time.time() - self.started, 1), "device": device(), "jobs": workspace.jobs(),
+            "threads": max((pool["num_threads"] for pool in threadpool_info()), default=1),
             "python": platform.python_version(), "packages": workspace.versions(), "commit": commit(),
             "files": sorted(self.files), "sentences": self.sentences,
         }  # fmt: skip
+        content = privacy.shareable(
+            content, *(self.parameters[name] for name in ("DATA_DIR", "ANNOTATIONS", "OUT_DIR"))
+        )
         self._write("run.json", lambda path: path.write_text(json.dumps(content, indent=1)))
         self._publish()
         return pd.DataFrame({"written": sorted(self.files)})
@@ -192,15 +199,23 @@ class Run:
             save(temporary)
         self.files.append(name)
 
+    def _take_back(self):
+        """What a run that was killed while it published had moved: the results before it, and the finished folds."""
+        if self.old.exists() and not self.folder.exists():
+            self.old.rename(self.folder)
+        moved = self.work / "checkpoints"
+        if moved.exists() and not self.checkpoints.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            moved.rename(self.checkpoints)
+
     def _publish(self):
-        old = self.folder.with_name(f".{self.notebook}.old")
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self.old, ignore_errors=True)
         if self.checkpoints.exists():
             self.checkpoints.rename(self.work / "checkpoints")
         if self.folder.exists():
-            self.folder.rename(old)
+            self.folder.rename(self.old)
         self.work.rename(self.folder)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self.old, ignore_errors=True)
 
 
 def device():
