@@ -2,22 +2,25 @@
 
     python benchmarks/interruptions.py [KILLS] [SEED] [NOTEBOOKS]
 
-One run is left in peace. The others are stopped in turn by Ctrl-C (SIGINT), SIGTERM, SIGKILL of the runner alone, whose
-kernels have to notice, and SIGKILL of everything at once, as when the power fails; at moments spread over the whole
-run. After each, every file under its final name must be whole; after the last restart, every number must be that of
-the run in peace, and no finished fold may have been fitted again. Exit status 1 if anything was lost.
+One run is left in peace. Another one is stopped at random moments and started again: by Ctrl-C (SIGINT), SIGTERM,
+SIGKILL of the runner alone, whose kernels have to notice, and SIGKILL of everything at once, as when the power fails.
+After each, every file under its final name must be whole, and no finished fold may be fitted again; when it has come to
+its end, every number must be that of the run in peace, and it begins anew. Exit status 1 if anything was lost.
 """
 
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import _record
 import cv2
@@ -112,48 +115,57 @@ def in_hand(place):
     return names[-1] if names else "start"
 
 
+def ended(calm, shaken):
+    """({file: verdict} of all numbers against those of the run in peace, hidden files left behind)."""
+    names = sorted(path.parent.name for path in calm.glob("out/demo/*/run.json"))
+    parts = (_verify.compare(calm / "out" / "demo" / name, shaken / "out" / "demo" / name) for name in names)
+    verdicts = {path: said for part in parts for path, said in part.items()}
+    return verdicts, [path.name for path in shaken.glob("out/demo/**/.*") if path.name not in (".lock", ".running")]
+
+
 def main(kills=20, seed=0, only=""):
-    rng, rows, twice = random.Random(seed), [], 0
+    rng, rows, verdicts, left, chains, twice = random.Random(seed), [], [], [], 0, 0
     with tempfile.TemporaryDirectory() as base:
         calm, shaken = Path(base, "calm"), Path(base, "shaken")
-        for place in (calm, shaken):
-            place.mkdir()
+        calm.mkdir()
         began = time.monotonic()
         if start(calm, only).wait():
             sys.exit((calm / "said").read_text())
         length = time.monotonic() - began
-        moments = sorted(rng.uniform(1, 0.97 * length) for _ in range(kills))
+        print(f"in peace: {length:.0f} s", flush=True)
         ways = rng.sample(list(WAYS) * (kills // len(WAYS) + 1), kills)
-        before, known = 0.0, {}
-        for moment, way in zip(moments, ways, strict=True):
-            runner = start(shaken, only)
-            time.sleep(moment - before + rng.uniform(0, 3))  # a start costs some seconds in which nothing new is done
-            over = runner.poll() is not None
-            notebook = "done" if over else in_hand(shaken)
-            seconds = 0.0 if over else stop(runner, way)
-            broken, now = damaged(shaken), folds(shaken)
-            twice += sum(now.get(fold) != written for fold, written in known.items())
-            known, before = now, moment
-            rows.append({"moment_s": round(moment), "way": way, "in_hand": notebook, "stop_s": round(seconds, 1),
-                         "exit": runner.returncode, "folds_kept": len(now), "damaged": "; ".join(broken)})  # fmt: skip
-            print(rows[-1], flush=True)
-        if start(shaken, only).wait():
-            sys.exit((shaken / "said").read_text())
-        now = folds(shaken)
-        twice += sum(now.get(fold) != written for fold, written in known.items())
-        names = sorted(path.parent.name for path in calm.glob("out/demo/*/run.json"))
-        verdicts = {}
-        for name in names:
-            verdicts |= _verify.compare(calm / "out" / "demo" / name, shaken / "out" / "demo" / name)
-        left = [path.name for path in shaken.glob("out/demo/.*") if path.name != ".lock"]
-    other = {name: said for name, said in verdicts.items() if said not in (_verify.SAME, _verify.TIMED)}
+        known = {}
+        while len(rows) < kills or known is not None:
+            shaken.mkdir(exist_ok=True)
+            runner, wait = start(shaken, only), rng.uniform(1, length / 3)
+            way = ways[len(rows)] if len(rows) < kills else None
+            try:
+                status = runner.wait(wait if way else None)
+            except subprocess.TimeoutExpired:
+                notebook, seconds = in_hand(shaken), stop(runner, way)
+                broken, now = damaged(shaken), folds(shaken)
+                rows.append({"after_s": round(wait), "way": way, "in_hand": notebook, "stop_s": round(seconds, 1),
+                             "exit": runner.returncode, "folds": len(now), "damaged": "; ".join(broken)})  # fmt: skip
+                print(rows[-1], flush=True)
+            else:
+                if status:
+                    sys.exit((shaken / "said").read_text())
+                now = folds(shaken)
+            again = sum(now.get(fold) != written for fold, written in (known or {}).items())
+            twice, known = twice + again, now
+            if runner.returncode == 0:
+                found, hidden = ended(calm, shaken)
+                verdicts += found.items()
+                left += hidden
+                chains, known = chains + 1, None
+                shutil.rmtree(shaken)
+    other = sorted({f"{name}: {said}" for name, said in verdicts if said not in (_verify.SAME, _verify.TIMED)})
     broken = sum(bool(row["damaged"]) for row in rows)
-    print(pd.DataFrame(rows).to_string(index=False))
-    print(*(f"{name}: {said}" for name, said in other.items()), *(f"left behind: {name}" for name in left), sep="\n")
+    print(pd.DataFrame(rows).to_string(index=False), *other, *(f"left behind: {name}" for name in left), sep="\n")
     told = (
-        f"{kills} kills in a run of {length:.0f} s: {broken} left a damaged file, {twice} finished folds were fitted "
-        f"again; {len(verdicts) - len(other)} of {len(verdicts)} files of numbers equal those of a run in peace "
-        f"({sum(said == _verify.TIMED for said in verdicts.values())} but for times)"
+        f"{kills} kills in {chains} runs of {length:.0f} s: {broken} left a damaged file, {twice} finished folds were "
+        f"fitted again; {len(verdicts) - len(other)} of {len(verdicts)} files of numbers equal those of a run in peace "
+        f"({sum(said == _verify.TIMED for _, said in verdicts)} but for times)"
     )
     lost = bool(broken or twice or other or left)
     _record.write("interruption", told, lost)

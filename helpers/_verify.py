@@ -15,22 +15,18 @@ from helpers.workspace import WorkbookError
 
 FILES = ("*.csv", "tables/*.csv", "scores.json")
 RECORDED = ("python", "packages", "commit", "data_fingerprint", "device", "threads", "face_detector", "weights")
-TIMES = re.compile(r"second|minute|(^|_)ms(_|$)|took")  # columns that no two runs share
+TIMES = re.compile(r"second|minute|(^|_)m?s(_|$)|timestamp")  # columns that no two runs share
 SAME, TIMED = "identical", "identical but for times"
 
 
 def main(args, run):
-    """Print a table of files that differ; exit status 0 if none does, 1 otherwise, 2 for a call that is wrong.
+    """Print which files differ; exit status 0 if none does, 1 otherwise. WorkbookError for a call that is wrong.
 
     args: of run.parse, with `verify` an outputs/<dataset> or the folder of one of its notebooks. run: run.main.
     """
     folder = Path(args.verify).expanduser().resolve()
-    try:
-        records = _records(folder)
-        words = _call(records, args)
-    except WorkbookError as error:
-        print(error)
-        return 2
+    records = _records(folder)
+    words = _call(records, args)
     base = folder.parent if (folder / "run.json").is_file() else folder
     with tempfile.TemporaryDirectory(prefix="verify-") as place:
         status = run([*words, "--out-dir", place])
@@ -44,7 +40,7 @@ def main(args, run):
         if verdict not in (SAME, TIMED):
             print(f"{path}: {verdict}")
     same = sum(verdict in (SAME, TIMED) for verdict in found.values())
-    print(f"\n{same} of {len(found)} files of {len(records)} notebooks are the same.")
+    print(f"\n{same} of {len(found)} files of {len(records)} notebook{'s' * (len(records) > 1)} are the same.")
     return int(same < len(found))
 
 
@@ -61,8 +57,9 @@ def _compared(one, other):
         return f"only {'before' if one.is_file() else 'now'}"
     if one.read_bytes() == other.read_bytes():
         return SAME
-    if one.suffix != ".csv":
-        return "differs"
+    if one.suffix == ".json":
+        first, second = (json.loads(path.read_text(encoding="utf-8")) for path in (one, other))
+        return TIMED if first | {"timestamp": ""} == second | {"timestamp": ""} else "differs"
     import numpy as np
     import pandas as pd
 

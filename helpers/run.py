@@ -181,9 +181,9 @@ def main(argv=None, folder=NOTEBOOKS):
     args = parse(argv)
     sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
     outcomes = []
-    if args.verify:
-        return _verify.main(args, main)
     try:
+        if args.verify:
+            return _verify.main(args, main)
         prepare(args.jobs, args.scheduler)  # first: the plan must look for data where the kernels will
         notebooks, plan = find(folder, args.only), make_plan(args)
         if args.list:

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -402,36 +401,6 @@ def test_port_clash_is_tried_once_more(workbook, monkeypatch):
     workbook.add("00_a")
     status, said = workbook.run()
     assert status == 1 and len(calls) == 2 and "Kernel died before replying" in said
-
-
-def test_ctrl_c_stops_kernels_and_stamps_nothing(workbook, tmp_path):
-    running = tmp_path / "running"
-    report = f"import os, pathlib, time\npathlib.Path({str(running)!r}).write_text(str(os.getpid()))"
-    workbook.add("00_a", report, "time.sleep(60)")
-    workbook.add("01_b")
-    program = f"""
-import signal, sys, types
-from pathlib import Path
-from helpers import datasets, run
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell inherit that it is ignored
-datasets.names = lambda: ["made"]
-sys.modules["helpers.datasets.made"] = types.SimpleNamespace(make=None)
-words = ["--dataset", "made", "--out-dir", {str(workbook.outputs)!r}]
-sys.exit(run.main(words, Path({str(workbook.notebooks)!r})))
-"""
-    runner = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    while not running.exists() or not running.read_text():
-        assert runner.poll() is None
-        time.sleep(0.05)
-    runner.send_signal(signal.SIGINT)
-    said, _ = runner.communicate(timeout=30)
-    assert runner.returncode == 130 and "Stopped." in said and "FAILED" not in said
-    assert not list(workbook.executed("").glob("*.json")) and "01_b" not in said
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(running.read_text()), 0)
 
 
 def test_runner_starts_light():
