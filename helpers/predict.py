@@ -13,6 +13,8 @@ from types import SimpleNamespace
 from helpers import storage, workspace
 from helpers.workspace import WorkbookError
 
+SHOWN = 5  # problems of quality that are printed; the file has all
+
 
 def video(path, model="", fps=None, onset=None, apex=None, offset=None):
     """Go through a video or a folder of frames: inference.video.Result, whose `table` has a row a movement.
@@ -26,7 +28,7 @@ def video(path, model="", fps=None, onset=None, apex=None, offset=None):
     if not Path(path).expanduser().exists():
         raise WorkbookError("there is no such file or folder", file=path, remedy="check the path")
     folders = stored.find(model) if model else stored.found(workspace.ROOT / "outputs" / "demo")
-    models = {task: stored.load(folder) for task, folder in folders.items()} or _trained_now()
+    models = {task: stored.load(folder) for task, folder in folders.items()} or _trained_now
     return inference.analyse(path, models, fps, onset, apex, offset)
 
 
@@ -74,9 +76,12 @@ def main(argv=None):
     from helpers.show import own_video
 
     print(own_video.say_result(result).replace("**", "").replace(". ", ".\n"))
-    for number, what, detail in result.recording.problems:
+    problems = result.recording.problems
+    for number, what, detail in problems[:SHOWN]:
         where = "recording" if number is None else f"frame {number}"
         print(f"quality: {where}: {', '.join(map(str, filter(None, (what, detail))))}")
+    if len(problems) > SHOWN:
+        print(f"quality: and {len(problems) - SHOWN} more, in {written[0].name}")
     print(*(f"note: {note}" for note in result.notes), own_video.say_latency(result), sep="\n")
     print(*(f"written: {path}" for path in written), sep="\n")
     return 0
@@ -86,8 +91,8 @@ def _trained_now():
     from helpers import datasets
     from helpers.inference import training
 
-    told = "No model is stored in outputs/demo: training on the demo's synthetic people now, which takes minutes, once."
-    print(told, file=sys.stderr)
+    told = "No model is stored in outputs/demo: models of the demo's synthetic people are asked. "
+    print(told + "Where none were trained yet, they are now, which takes minutes, once.", file=sys.stderr)
     samples = datasets.load("demo")
     run = SimpleNamespace(profile=workspace.profile("quick"), seed=0, checkpoints=None, notes={})
     return training.ready(samples, run, workspace.ROOT / "outputs" / "demo")

@@ -1,26 +1,38 @@
-"""What results may say about the machine they were made on: nothing that names its user.
+"""What results may say about the machine they were made on: nothing that names its users or lets anybody in.
 
 Executed copies and run.json are shared, and tracebacks, parameters and messages in them hold folders. A home folder's
-name is a person's, and so may be that of any folder above the data.
+name is a person's, and so may be that of any folder above the data. Keys to services stand in the environment.
 """
 
 import getpass
 import os
+import re
 import tempfile
 from pathlib import Path, PurePath
 
 from helpers.workspace import ROOT
 
 CUT = "…"
+HOMES = re.compile(r"(?<![\w-])(?:/home|/Users|[A-Za-z]:[\\/]+Users)[\\/]+[^\s\\/\"'<>:,;()]+")  # anybody's
+SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)(API|ACCESS|AUTH|PRIVATE)_?KEY(_|$)", re.IGNORECASE)
+# PNG, JPEG, GIF and WebP as base64, in which "/tmp" and "/pi/" stand by chance: a cut would spoil the picture
+PICTURE = re.compile(r"((?:iVBORw0KGgo|/9j/|R0lGOD|UklGR)[A-Za-z0-9+/\r\n]{100,}={0,2})")
+SHORTEST = 8  # characters of a secret: what is shorter may be a word of the text
 
 
 def shareable(value, *given):
     """The same text, list or dict of JSON, with known folders cut: `/home/jane/casme2/a.csv` is `…/casme2/a.csv`.
 
     given: folders or files of this call, absolute or relative to the workbook's root: their last part stays. Of the
-    root, the home and the folder of temporary files nothing stays; of a path of the user's elsewhere, not their name.
+    root, the homes and the folder of temporary files nothing stays; of a path of the user's elsewhere, not their name.
     """
-    return _replaced(value, _names(given))
+    return _replaced(value, [*_names(given), *((secret, CUT) for secret in secrets())], _user())
+
+
+def secrets():
+    """Values of environment variables whose names say that nobody else may know them, longest first."""
+    found = {value for name, value in os.environ.items() if SECRET.search(name) and len(value) >= SHORTEST}
+    return sorted(found, key=len, reverse=True)
 
 
 def _names(given):
@@ -33,20 +45,31 @@ def _names(given):
                 found[spelling] = f"{CUT}/{PurePath(whole).name}"
     for folder in (ROOT, Path.home(), tempfile.gettempdir()):
         found |= {str(folder): CUT, os.path.realpath(folder): CUT, os.path.relpath(folder, ROOT): CUT}
-    names = sorted(((text, short) for text, short in found.items() if len(text) > 3), key=lambda pair: -len(pair[0]))
+    return sorted(((text, short) for text, short in found.items() if len(text) > 3), key=lambda pair: -len(pair[0]))
+
+
+def _user():
+    """What finds the user's name as a folder, somewhere else than in their home; None where they have no name."""
     try:
-        return [*names, (f"/{getpass.getuser()}/", f"/{CUT}/")]
-    except (KeyError, OSError):  # a container's user may have no name
-        return names
+        return re.compile(rf"(?<=[\\/]){re.escape(getpass.getuser())}(?![\w.@+~-])")
+    except (KeyError, OSError):  # as in a container
+        return None
 
 
-def _replaced(value, names):
+def _replaced(value, names, user):
     if isinstance(value, str):
-        for text, short in names:
-            value = value.replace(text, short)
-        return value
+        parts = PICTURE.split(value)
+        parts[::2] = [_cut(text, names, user) for text in parts[::2]]
+        return "".join(parts)
     if isinstance(value, list):
-        return [_replaced(part, names) for part in value]
+        return [_replaced(part, names, user) for part in value]
     if isinstance(value, dict):
-        return {name: _replaced(part, names) for name, part in value.items()}
+        return {name: _replaced(part, names, user) for name, part in value.items()}
     return value
+
+
+def _cut(text, names, user):
+    for name, short in names:
+        text = text.replace(name, short)
+    text = HOMES.sub(CUT, text)
+    return user.sub(CUT, text) if user else text

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from helpers import storage, workspace
 from helpers.workspace import WorkbookError
 
+DENSEST, SMALL = 100, 2**28  # what an archive may unpack to: times its own size, or so many bytes
 JUNK = "__MACOSX"  # what macOS adds to a zip
 CORRECTIONS = "corrections.csv"  # an expert's decisions, which belong to the archive and not to its copy
 
@@ -55,7 +56,8 @@ def unpack(archive, folder, name=None):
     """Unpack a zip into a new folder. name: what errors call it.
 
     Raises WorkbookError for a file that is no zip or is damaged, a member that is a link, has a password or a path
-    that leads out of the folder, and when the disk is too small for what the archive says it holds.
+    that leads out of the folder, for two of one name, for more than DENSEST of what it takes itself (no pictures pack
+    so well), and when the disk is too small for what the archive says it holds.
     """
     folder, name = Path(folder), name or archive
     try:
@@ -63,8 +65,14 @@ def unpack(archive, folder, name=None):
             members = [member for member in content.infolist() if not member.filename.startswith(JUNK)]
             for member in members:
                 _refuse(member, name)
+            if len({member.filename for member in members}) < len(members):
+                raise WorkbookError("two members have one name", file=name, remedy="zip the dataset's own folder")
+            needed = sum(member.file_size for member in members)
+            if needed > max(SMALL, DENSEST * os.path.getsize(archive)):
+                problem = f"it unpacks to {needed / 1e9:.1f} GB, more than {DENSEST} times its size"
+                raise WorkbookError(problem, file=name, remedy="do not use this archive; zip the dataset's own folder")
             folder.mkdir(parents=True)
-            needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
+            free = shutil.disk_usage(folder).free
             if needed > free:
                 problem = f"it holds {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB of disk are free"
                 raise WorkbookError(problem, file=name, remedy="free some disk, or zip only what is needed")

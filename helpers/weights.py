@@ -90,13 +90,11 @@ def _patience():
 
 
 def _loaded(path):
-    import pickle
-
     import torch
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:  # objects, or something that is no weights file
+    except Exception as error:  # objects, or something that is no weights file: any of a dozen types
         problem = f"this is no plain weights file ({type(error).__name__}), and nothing in it was run"
         raise WorkbookError(problem, file=path, remedy="delete it; the right one is fetched again") from error
 

@@ -117,7 +117,7 @@ def data_dir(dataset, given=""):
             return _staged(folder)
         if not folder.is_dir():
             state = "is neither a folder nor a zip" if folder.exists() else "does not exist"
-            remedy = "check --data-dir; on Colab mount Drive first"
+            remedy = "check --data-dir, or make the folder; on Colab mount Drive first"
             raise WorkbookError(f"the data folder {state}", file=folder, remedy=remedy)
         return folder
     if os.environ.get(DATA_VARIABLE):
@@ -152,7 +152,7 @@ def out_dir(given=""):
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        remedy = "give --out-dir a folder you may write to"
+        remedy = "name a folder you may write to (--out-dir; --out of helpers.predict)"
         raise Unwritable(f"cannot write outputs here ({error.strerror})", file=folder, remedy=remedy) from error
     return folder
 

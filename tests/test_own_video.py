@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.inference import recording, video
+from helpers.inference import events, recording, video
 from helpers.inference.stored import NOT_REAL
 from helpers.motion import faces
 from helpers.show import own_video
+from helpers.workspace import WorkbookError
 
 
 def made(emotion="", abstained="", note=NOT_REAL, candidates=1):
@@ -72,11 +73,48 @@ def test_faces_can_be_left_out_of_every_figure():
         own_video.plot_registration(made().recording, may_show=False),
     ]
     labels = [axes.get_ylabel() for axes in axes_of(drawn[0])]
-    assert "face" not in labels and "motion" in labels
+    assert "face" not in labels and any(label.startswith("motion") for label in labels)
     for figure in drawn:
         shown = [np.asarray(image.get_array()) for axes in axes_of(figure) for image in axes.images]
         assert shown and not any(np.ptp(picture) for picture in shown if picture.ndim == 2)  # greys are frames
         plt.close(figure)
+
+
+def test_key_frames_that_coincide_share_a_word_and_few_pictures_are_not_repeated():
+    result = made(abstained="the face comes to rest without having come back")
+    result.candidates[0].apex = 120
+    figure = own_video.plot_strips(result)
+    assert "apex, offset" in words(figure)
+    plt.close(figure)
+    result = made(candidates=0)
+    few = result.recording._replace(crops=result.recording.crops[:3])
+    figure = own_video.plot_strips(video.Result(few, [], {}, [], 0.5))
+    assert sum(bool(axes.images) for axes in figure.axes) == 3
+    plt.close(figure)
+
+
+def test_one_picture_is_refused_and_what_is_held_has_not_come_back(monkeypatch):
+    found = made().recording
+    with pytest.raises(WorkbookError, match="one picture shows no movement"):
+        events.spotted(found._replace(crops=found.crops[:1]), [])
+    crops = np.zeros_like(found.crops)
+    crops[60:] = 200  # brightness stands for motion here
+    row = pd.DataFrame([{"onset": 10, "offset": 20}])
+    monkeypatch.setattr(events.spotting, "candidates", lambda crops, fps: row)
+    monkeypatch.setattr(events.flow, "between", lambda first, later: np.full((3, 32, 32), later.mean() / 100))
+    for end, back in ((200, False), (75, True)):
+        shown = crops.copy()
+        shown[end:] = 0
+        ((*_, came_back),) = events.spotted(found._replace(crops=shown), [])
+        assert came_back == back
+
+
+def test_models_are_trained_only_for_a_recording_that_was_accepted(monkeypatch):
+    def train():
+        raise AssertionError("asked for models")
+
+    with pytest.raises(WorkbookError, match="no such file"):
+        video.analyse("nothing.mp4", train)
 
 
 def test_tables_and_speed():

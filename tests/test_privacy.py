@@ -1,5 +1,6 @@
-"""Folders that name a person are cut from what is shared; everything else stays as it is."""
+"""Folders that name a person, and keys, are cut from what is shared; everything else stays as it is."""
 
+import base64
 import getpass
 import os
 from pathlib import Path
@@ -14,6 +15,9 @@ from helpers.workspace import ROOT
 def jane(monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/home/jane"))
     monkeypatch.setattr(getpass, "getuser", lambda: "jane")
+    monkeypatch.setenv("HF_TOKEN", "hf_of-nobody-else")
+    monkeypatch.setenv("MY_TOKEN", "short")
+    monkeypatch.setenv("KEYBOARD", "MY_TOKEN is short")  # no secret
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,14 @@ def jane(monkeypatch):
         (f"{ROOT}/helpers/run.py", "…/helpers/run.py"),
         (os.path.relpath("/home/jane/sets/casme2", ROOT), "…/casme2"),
         ("/media/jane/stick/a.csv", "/media/…/stick/a.csv"),
+        ("No such folder: '/media/jane'", "No such folder: '/media/…'"),
+        ("/media/jane-doe and jane's, jane@host", "/media/jane-doe and jane's, jane@host"),  # names that hold theirs
+        ("/home/bob/lib/a.py:3, /Users/bob, see", "…/lib/a.py:3, …, see"),
+        (r"C:\Users\Bob\a.csv and 'C:\\Users\\Bob\\a.csv'", r"…\a.csv and '…\\a.csv'"),
+        ("../../../../home/bob/x", "../../../..…/x"),
+        ("https://a.org/home/page.html", "https://a.org/home/page.html"),
+        ("Authorization: Bearer hf_of-nobody-else", "Authorization: Bearer …"),
+        ("MY_TOKEN is short", "MY_TOKEN is short"),
         ("1/2 of notebooks/04.ipynb, https://doi.org/10.1/x", "1/2 of notebooks/04.ipynb, https://doi.org/10.1/x"),
     ],
 )
@@ -37,3 +49,12 @@ def test_a_user_without_a_name_is_no_error(monkeypatch):
 
     monkeypatch.setattr(getpass, "getuser", nameless)
     assert privacy.shareable("plain") == "plain"
+
+
+def test_a_picture_stays_as_it_is(jane):
+    """In some 10 MB of base64, "/tmp" and a short user's name are to be expected."""
+    made = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(91)).decode() + "/tmp/jane//home/jane/x" * 9
+    page = f'/home/jane/a <img src="data:image/png;base64,{made}="/> /home/jane/b'
+    shown = {"image/png": made, "text/html": [page]}
+    cut = page.replace("/home/jane/a", "…/a").replace("/home/jane/b", "…/b")
+    assert privacy.shareable(shown) == {"image/png": made, "text/html": [cut]}

@@ -7,7 +7,6 @@ of the frame files; a blank apex says that there is none. decision: `changed` (t
 `accepted` (an expert has looked and keeps the coded ones; the numbers say which). date: ISO, the day of the decision.
 """
 
-import csv
 import re
 from contextlib import contextmanager
 from datetime import date
@@ -17,7 +16,7 @@ import pandas as pd
 
 from helpers import storage, workspace
 from helpers.datasets._frames import listing
-from helpers.datasets._sheets import frame_number, read_table, repair
+from helpers.datasets._sheets import frame_number, read_rows, read_table, repair
 from helpers.workspace import WorkbookError
 
 COLUMNS = ("sample_id", "onset", "apex", "offset", "decision", "by", "date", "note")
@@ -43,8 +42,8 @@ def read(path):
     """
     if not path.exists():
         return pd.DataFrame(columns=list(COLUMNS))
-    table = read_table(path, COLUMNS)
     _check_shape(path)
+    table = read_table(path, COLUMNS)
     for name in KEY_FRAMES:
         numbers = [frame_number(text, name, path, row) for row, text in table[name].items()]
         table[name] = pd.Series(numbers, table.index, object)
@@ -129,21 +128,22 @@ def save(samples, sample_id, numbers=None, by="", note=""):
             with storage.atomic(path) as temporary:
                 text = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
                 text.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-    except OSError as error:
+    except (OSError, workspace.Unwritable) as error:
+        why = (error.__cause__ or error).strerror
         remedy = "make the dataset's folder writable, or copy the dataset to a place that is"
-        raise WorkbookError(f"cannot write the decision ({error.strerror})", file=path, remedy=remedy) from error
+        raise WorkbookError(f"cannot write the decision ({why})", file=path, remedy=remedy) from error
     return path
 
 
 def _check_shape(path):
     """Refuse what `read_table` leaves aside and the next save would drop: other columns, cells beyond the last one."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header, *rows = csv.reader(file)
+    rows = read_rows(path)
+    header = rows.pop(1, [])
     names = [re.sub(r"[\s_]", "", name).lower() for name in header if name.strip()]
-    if sorted(names) != sorted(name.replace("_", "") for name in COLUMNS):
+    if len(set(names)) < len(names) or not set(names) <= {name.replace("_", "") for name in COLUMNS}:
         remedy = f"the first row names {', '.join(COLUMNS)}, each once; remarks belong into note"
         raise WorkbookError("an unknown or repeated column", file=path, row=1, remedy=remedy)
-    for number, row in enumerate(rows, 2):
+    for number, row in rows.items():
         if any(cell.strip() for cell in row[len(header) :]):
             remedy = "put a note that holds commas in double quotes"
             raise WorkbookError("more cells than columns", file=path, row=number, remedy=remedy)

@@ -37,6 +37,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from helpers import storage, workspace
+from helpers.datasets import _outside
 from helpers.workspace import WorkbookError
 
 BITS = 16  # side of the hash
@@ -97,7 +98,12 @@ def likeness(first, second):
 
 
 def _key(root, name):
-    state = os.stat(f"{root}/{name}")  # half the time of a Path, of which there may be 48,000
+    path = f"{root}/{name}"  # half the time of a Path, of which there may be 48,000
+    try:
+        state = os.stat(path)
+    except OSError as error:  # a link that leads nowhere
+        problem = f"the picture cannot be read ({error.strerror})"
+        raise WorkbookError(problem, file=path, remedy="delete it, or bring back what it links to") from error
     return f"{name} {state.st_size} {state.st_mtime_ns}"
 
 
@@ -139,6 +145,7 @@ def _hash(path):
     """(hash as 4 words of 64 bits, digest of the grey pixels, why it can't be decoded or "") of one picture."""
     data = _bytes(path)
     try:
+        _outside.picture(data, path.name, "")
         grey = _grey(data)
     except Exception as error:  # a broken picture surfaces as any of a dozen types; the reader reports it by name
         return 0, "", re.sub(r" <.*>", "", f"{type(error).__name__}: {error}")  # without the address of an object
@@ -148,11 +155,7 @@ def _hash(path):
 
 def _bytes(path):
     """What is in a file. WorkbookError where the disk does not give it: that is no broken picture, and may pass."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        remedy = "check the disk and who may read the file"
-        raise WorkbookError(f"the picture cannot be read ({error.strerror})", file=path, remedy=remedy) from error
+    return _outside.contents(path, _outside.PICTURE, "the picture", "check the disk and who may read the file")
 
 
 def _grey(data):

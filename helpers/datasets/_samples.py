@@ -56,9 +56,10 @@ def _key_frames(row, frames, folder, sheet, sample_id, short):
         problem = f"offset {offset} > last frame"
         repairs.append(repair(sample_id, sheet, row.Index, problem, f"offset := {last}", reason))
         offset = last
-    missing = [number for number in range(onset, offset + 1) if number not in frames]
+    missing = offset - onset + 1 - sum(onset <= number <= offset for number in frames)
     if missing:
-        problem = f"{len(missing)} of {offset - onset + 1} frames of {row.clip} are missing, the first is {missing[0]}"
+        first = next(number for number in range(onset, offset + 1) if number not in frames)
+        problem = f"{missing} of {offset - onset + 1} frames of {row.clip} are missing, the first is {first}"
         remedy = f"extract {folder} again; if the release has no such frame, correct the row"
         raise WorkbookError(problem, file=sheet, row=row.Index, remedy=remedy)
     return onset, apex, offset, repairs

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import openpyxl
 import pandas as pd
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from helpers import labels
+from helpers.datasets import _outside
 from helpers.workspace import WorkbookError
 
 MISSING = ("", "/", "nan", "none", "na", "n/a")
 FRAMES = ("onset", "apex", "offset")
+ROWS, LAST = 2**17, 2**20  # rows that hold something, and the last one of a spreadsheet
 
 
 def find_sheet(root, *patterns):
@@ -38,48 +41,88 @@ def read_table(path, required, sheet=0, optional=()):
     may list other spellings: "clip|Filename" comes back as `clip`. The header is the first row that has all required
     names; what stands above it is left aside. sheet: name or position; without a sheet of that name, the first.
     Returns a DataFrame of str whose index is the row number a person sees in the file. Raises WorkbookError
-    when the file can't be read, when a column is missing, or when a cell holds a formula: formulas are never evaluated.
+    when the file can't be read or is too large for a table, when a column is missing or stands twice, or when a cell
+    holds a formula (formulas are never evaluated) or more than `_outside.CELL` characters.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise WorkbookError("this table does not exist", file=path, remedy="check the path, or --annotations")
+    rows = read_rows(path, sheet)
+    number, columns = _header(rows, required, path)
+    columns |= _columns(rows[number], optional)
+    plain = list(map(_plain, rows[number]))
+    twice = [rows[number][place].strip() for place in columns.values() if plain.count(plain[place]) > 1]
+    if twice:
+        remedy = "keep the one that is meant"
+        raise WorkbookError(f"the column {twice[0]!r} stands twice", file=path, row=number, remedy=remedy)
+    below = {place: row for place, row in rows.items() if place > number}
+    body = [[row[place] if place < len(row) else "" for place in columns.values()] for row in below.values()]
+    table = pd.DataFrame(body, columns=list(columns), index=list(below), dtype=str)
+    table = table.apply(lambda column: column.astype(str).str.strip())
+    table = table[table.ne("").any(axis=1)]
+    remedy = "replace the formula by its value; formulas in data are never evaluated"
+    _refuse(table, lambda column: column.str.startswith("="), "a cell holds a formula", path, remedy)
+    problem = f"a cell holds more than {_outside.CELL} characters"
+    _refuse(table, lambda column: column.str.len() > _outside.CELL, problem, path, "shorten it")
+    return table
+
+
+def _refuse(table, bad, problem, path, remedy):
+    """WorkbookError with the first row in which `bad` is true of a column."""
+    rows = table.apply(bad).any(axis=1)
+    if rows.any():
+        raise WorkbookError(problem, file=path, row=table.index[rows.astype(bool)][0], remedy=remedy)
+
+
+def read_rows(path, sheet=0):
+    """{row number: cells as text} of a table's rows, without those that hold nothing; raises as `read_table` does."""
+    path = _outside.file(path, _outside.TABLE, "this table", "check the path, or --annotations")
     is_csv = path.suffix.lower() == ".csv"
     try:
-        rows = _csv(path) if is_csv else _workbook(path, sheet)
+        return _csv(path) if is_csv else _workbook(path, sheet)
+    except WorkbookError:
+        raise
     except Exception as error:  # a damaged zip, XML or encoding surfaces as any of a dozen types
         remedy = f"open it and save it again as {'UTF-8 .csv' if is_csv else '.xlsx'}, or fetch it anew"
         problem = f"cannot read the table ({type(error).__name__}: {error})"
         raise WorkbookError(problem, file=path, remedy=remedy) from error
-    number, columns = _header(rows, required, path)
-    columns |= _columns(rows[number], optional)
-    body = [[row[place] if place < len(row) else "" for place in columns.values()] for row in rows[number + 1 :]]
-    table = pd.DataFrame(body, columns=list(columns), index=range(number + 2, len(rows) + 1), dtype=str)
-    table = table.apply(lambda column: column.astype(str).str.strip())
-    table = table[table.ne("").any(axis=1)]
-    formula = table.apply(lambda column: column.str.startswith("=")).any(axis=1)
-    if formula.any():
-        remedy = "replace the formula by its value; formulas in data are never evaluated"
-        raise WorkbookError("a cell holds a formula", file=path, row=table.index[formula][0], remedy=remedy)
-    return table
 
 
 def _csv(path):
     with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.reader(file))
+        return _filled(csv.reader(file), path)
 
 
 def _workbook(path, sheet):
-    book = openpyxl.load_workbook(path, read_only=True, data_only=False)  # formulas as text: seen, never evaluated
+    _outside.unpacked(path, _outside.TABLE, path)
+    # formulas as text: seen, never evaluated; other workbooks that this one refers to are not looked at
+    book = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
     page = book[sheet] if sheet in book.sheetnames else book.worksheets[sheet if isinstance(sheet, int) else 0]
-    rows = [["" if cell is None else str(cell) for cell in row] for row in page.iter_rows(values_only=True)]
+    page.reset_dimensions()  # what it says of its size would be filled up with empty cells, however much that is
+    rows = _filled(page.iter_rows(values_only=True), path)
     book.close()
     return rows
 
 
+def _filled(rows, path):
+    """Rows by number, without those that hold nothing; WorkbookError where they are more than a coding sheet has."""
+    found, size = {}, 0
+    for number, row in enumerate(rows, start=1):
+        cells = [_text(cell) for cell in row]
+        size += len(cells) + sum(map(len, cells))
+        if any(cells):
+            found[number] = cells
+        if number > LAST or len(found) > ROWS or size > _outside.TABLE:
+            remedy = "delete what is no coded event, or divide the table"
+            raise WorkbookError("it is larger than a coding sheet can be", file=path, row=number, remedy=remedy)
+    return found
+
+
+def _text(cell):
+    return "=" if isinstance(cell, ArrayFormula | DataTableFormula) else "" if cell is None else str(cell)
+
+
 def _header(rows, required, path):
-    """(position, {name: column position}) of the first row that has all required names."""
+    """(row number, {name: column position}) of the first row that has all required names."""
     best, found = 0, {}
-    for number, row in enumerate(rows):
+    for number, row in rows.items():
         columns = _columns(row, required)
         if len(columns) > len(found):
             best, found = number, columns
@@ -87,7 +130,7 @@ def _header(rows, required, path):
             break
     missing = [name.split("|")[0] for name in required if name.split("|")[0] not in found]
     if missing:
-        names = ", ".join(cell.strip() for cell in rows[best] if cell.strip()) if rows else "nothing"
+        names = ", ".join(cell.strip() for cell in rows.get(best, ()) if cell.strip())[:500] or "nothing"
         wanted = ", ".join(name.replace("|", " or ") for name in required)
         remedy = f"one row must name the columns {wanted}; found {names}"
         raise WorkbookError(f"missing column(s) {', '.join(missing)}", file=path, remedy=remedy)
@@ -151,9 +194,11 @@ def frame_number(text, column, file, row):
     """Whole frame number of a cell, or None where the coder left it open (`/`, empty); WorkbookError otherwise."""
     if text.strip().lower() in MISSING:
         return None
-    if not re.fullmatch(r"-?\d+(\.0+)?", text.strip()):
-        raise WorkbookError(f"{column} is {text!r}, not a frame number", file=file, row=row, remedy="correct the cell")
-    return int(float(text))
+    match = re.fullmatch(r"(-?\d{1,18})(\.0+)?", text.strip())  # as many digits as fit 64 bits
+    if not match:
+        problem = f"{column} is {text[:60]!r}, not a frame number"
+        raise WorkbookError(problem, file=file, row=row, remedy="correct the cell")
+    return int(match[1])
 
 
 def repair(sample_id, file, row, problem, repair, reason):

@@ -21,7 +21,7 @@ def each(keys, fit, context="", store=None, label="folds"):
     """
     work = (delayed(_once)(fit, *key, context, store) for key in keys)
     here = {"backend": "loky", "n_jobs": workspace.jobs(), "inner_max_num_threads": 1}
-    with parallel.backend(**here), warnings.catch_warnings():
+    with parallel.backend(fit, **here), warnings.catch_warnings():
         # loky renews a worker that has grown by 300 MB, as one does when torch comes in, and says so; no fold is lost
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
         bar = {"total": len(keys), "desc": label, "mininterval": 5, "leave": False, "disable": not workspace.watched()}
@@ -55,7 +55,8 @@ def _once(fit, name, seed, fold, context, store):
             return json.loads(path.read_text()) | {"stored": True}
     workspace.one_thread()
     workspace.seed(fold_seed)
-    result = fit(name, fold_seed, fold)
+    with joblib.parallel_config("sequential"):  # a fold has one core, and keeps to it
+        result = fit(name, fold_seed, fold)
     if path:
         with storage.atomic(path) as temporary:
             temporary.write_text(json.dumps(result))

@@ -4,16 +4,14 @@ Every cell is text until it is asked to be a number, so a spreadsheet's formula 
 read at all is a WorkbookError with its remedy; what can be read and is wrong is for `checks` to say.
 """
 
-import warnings
-
 import pandas as pd
 
 from helpers import labels
+from helpers.datasets import _outside
 from helpers.evaluation import _schema, logs
 from helpers.evaluation.findings import shown
 from helpers.workspace import WorkbookError
 
-LARGEST = 2**30  # bytes of a file; a million predictions of seven classes are about 150 MB
 PEEK = 2**16  # bytes that are looked at before a file is read
 EMPTY = ["", "nan", "NaN", "NA", "null"]  # what others write for a probability that is not there
 CHALLENGE = "megc3"  # whose classes the numbers of a log mean unless somebody says otherwise
@@ -61,11 +59,12 @@ def samples(path):
 
 def _peek(path):
     """First bytes of a file that may be a table of text; WorkbookError says what else it is."""
+    remedy = "give a CSV file, of one task where there are many"
     try:
-        with open(path, "rb") as file:
-            start, size = file.read(PEEK), path.stat().st_size
-    except OSError as error:  # absent, a folder, unreadable
-        raise WorkbookError(f"it cannot be read ({error.strerror})", file=path, remedy="give a CSV file") from error
+        with _outside.file(path, _outside.PREDICTIONS, remedy=remedy).open("rb") as file:
+            start = file.read(PEEK)
+    except OSError as error:
+        raise WorkbookError(f"it cannot be read ({error.strerror})", file=path, remedy=remedy) from error
     found = next((mark for mark in MARKS if start.startswith(mark)), None)
     if found:
         what, remedy = MARKS[found]
@@ -74,14 +73,11 @@ def _peek(path):
         raise WorkbookError("this is a binary file, no table", file=path, remedy="give a CSV file")
     if not start.strip():
         raise WorkbookError("the file is empty", file=path, remedy="write the predictions first")
-    if size > LARGEST:
-        remedy = "audit one task at a time"
-        raise WorkbookError(f"{size / 2**30:.1f} GB are more than an audit reads", file=path, remedy=remedy)
     return start.removeprefix(b"\xef\xbb\xbf")
 
 
 def _csv(path, start, known):
-    header = _guarded(path, header=None, nrows=1, dtype=str).iloc[0].fillna("").tolist()
+    header = _table(path, header=None, nrows=1, dtype=str).iloc[0].fillna("").tolist()
     if len(header) == 1:
         mark = next((mark for mark in ";\t|" if mark.encode() in start.split(b"\n")[0]), None)
         problem = f"its columns are separated by {mark!r}" if mark else "it has a single column"
@@ -101,9 +97,9 @@ def _csv(path, start, known):
     types = dict.fromkeys(names, "category") | dict.fromkeys(numbers, float)
     options = {"header": 0, "names": names, "keep_default_na": False}
     try:
-        table = _guarded(path, dtype=types, na_values=dict.fromkeys(numbers, EMPTY), **options)
+        table = _table(path, dtype=types, na_values=dict.fromkeys(numbers, EMPTY), **options)
     except ValueError:  # some probability is no number: which, a second reading tells
-        table = _guarded(path, dtype=types | dict.fromkeys(numbers, "category"), **options)
+        table = _table(path, dtype=types | dict.fromkeys(numbers, "category"), **options)
         for name in numbers:
             values = pd.Series(pd.to_numeric(table[name].cat.categories, errors="coerce"), dtype=float)
             table[name] = values.reindex(table[name].cat.codes).to_numpy()
@@ -112,17 +108,9 @@ def _csv(path, start, known):
     return table, remarks
 
 
-def _guarded(path, **options):
-    """pandas' reader, whose complaints about the file become one WorkbookError; wrong numbers stay a ValueError."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header lose cells
-            return pd.read_csv(path, encoding="utf-8-sig", index_col=False, compression=None, **options)
-    except UnicodeDecodeError as error:
-        raise WorkbookError("it is no UTF-8 text", file=path, remedy="save it as CSV, UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
-        remedy = "every line needs as many cells as the first; cells with commas or quotes need quotes around them"
-        raise WorkbookError(f"it is no table ({shown(str(error).strip(), 120)})", file=path, remedy=remedy) from error
+def _table(path, **options):
+    remedy = "every line needs as many cells as the first; cells with commas or quotes need quotes around them"
+    return _outside.csv(path, _outside.PREDICTIONS, remedy=remedy, **options)
 
 
 def _log(path, classes, task):

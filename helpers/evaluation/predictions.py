@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import labels, models, storage
+from helpers.datasets import _outside
 from helpers.evaluation import _folds, _schema, splits
 from helpers.evaluation._schema import COLUMNS, KEY
 from helpers.workspace import WorkbookError
@@ -108,9 +109,13 @@ def write(predictions, path):
 
 
 def read(path):
-    """Read predictions.csv and hold it to the schema."""
-    text = {column: str for column in COLUMNS if column != "seed"}
-    return check(pd.read_csv(path, dtype=text), path)
+    """Read predictions.csv and hold it to the schema. Raises WorkbookError for what is no table, and as `check`."""
+    table = _outside.csv(path, _outside.PREDICTIONS, dtype={column: str for column in COLUMNS if column != "seed"})
+    for column in table.columns[[name.startswith("p_") for name in table]]:
+        table[column] = pd.to_numeric(table[column], errors="coerce").astype(float)  # what is no number is missing
+    if table.get("seed", pd.Series(dtype=int)).dtype.kind != "i":
+        raise WorkbookError("a seed is no whole number", file=path, remedy="write 0, 1, 2 in the column seed")
+    return check(table, path)
 
 
 def _fit(profile, X, y, groups, settings, name, fold_seed, fold):

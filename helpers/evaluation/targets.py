@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import labels
+from helpers.datasets import _outside
 from helpers.datasets.demo import truth
 from helpers.evaluation import agreement
 from helpers.workspace import NotApplicable, WorkbookError, require_known
@@ -88,10 +89,8 @@ def read_table(path, known):
     """
     if not Path(path).is_file():
         raise WorkbookError("the table does not exist", file=path, remedy="check its path")
-    try:
-        text = pd.read_csv(path, header=None, dtype=str, na_filter=False, encoding="utf-8-sig", skip_blank_lines=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise WorkbookError(f"this is no CSV table ({error})", file=path, remedy=f"give {_forms()}") from error
+    said = {"problem": "this is no CSV table", "remedy": f"give {_forms()}"}
+    text = _outside.csv(path, **said, header=None, dtype=str, na_filter=False, skip_blank_lines=False)
     text = text.fillna("").apply(lambda column: column.str.strip())
     text.index += 1  # lines of the file
     table = text.iloc[1:].set_axis(text.iloc[0].str.lower(), axis=1)

@@ -13,10 +13,18 @@ from helpers.workspace import WorkbookError
 
 RATE = 50  # frames per second at which candidates are looked for; their ends are then read at LOOKS
 LOOKS = 100  # frames per second
+STAYS = 0.5  # share of the peak that is left where the face rests again: it has not come back
 
 
 def spotted(recording, notes):
-    """[(onset, apex, offset, peak in px)] of what moves and comes back, in order of time. notes: list to add to."""
+    """[(onset, apex, offset, peak in px, came back?)] of what moves and comes back, in order of time.
+
+    A smile that is held has passed where its height wavers: it is found, and has not come back. notes: list to add to.
+    Raises WorkbookError for a single picture.
+    """
+    if len(recording.crops) < 2:
+        remedy = "give a video, or a folder of all frames"
+        raise WorkbookError("one picture shows no movement", file=recording.path, remedy=remedy)
     every = max(1, round(recording.fps / RATE))
     small = np.stack([_small(crop) for crop in recording.crops[::every]])
     if len(small) < 0.5 * recording.fps / every:
@@ -39,9 +47,9 @@ def coded(recording, onset, apex, offset):
         problem = f"the frames {', '.join(map(str, given))} are not in order"
         raise WorkbookError(problem, file=recording.path, remedy="onset comes before apex, apex before offset")
     places = [int(np.flatnonzero(recording.numbers == number)[0]) for number in given]
-    found = _spot(recording, places[0], places[-1], spotting.STEPS)
+    found, _ = _spot(recording, places[0], places[-1], spotting.STEPS)
     top = places[1] if apex is not None else int(np.clip(found.apex, places[0] + 1, places[-1]))
-    return [(places[0], top, places[-1], found.peak * CROP / spotting.CROP)]
+    return [(places[0], top, places[-1], found.peak * CROP / spotting.CROP, True)]
 
 
 def _refined(recording, every, row):
@@ -49,8 +57,8 @@ def _refined(recording, every, row):
     last = len(recording.crops) - 1
     first, end = max(0, (row.onset - 1) * every), min(last, (row.offset + 1) * every)
     steps = round((end - first) / max(1, recording.fps / LOOKS))
-    found = _spot(recording, first, end, max(4, min(steps, 2 * spotting.STEPS)))
-    return found.onset, found.apex, found.offset, found.peak * CROP / spotting.CROP
+    found, left = _spot(recording, first, end, max(4, min(steps, 2 * spotting.STEPS)))
+    return found.onset, found.apex, found.offset, found.peak * CROP / spotting.CROP, left <= STAYS
 
 
 def side_by_side(work, items):
@@ -60,10 +68,13 @@ def side_by_side(work, items):
 
 
 def _spot(recording, first, last, steps):
+    """Key frames between two positions, and the share of the highest energy that is left at the offset."""
     numbers = np.unique(np.linspace(first, last, steps + 1).round().astype(int))
     crops = [_small(recording.crops[number]) for number in numbers]
     maps = side_by_side(partial(flow.between, crops[0]), crops)
-    return spotting.spot(numbers, spotting.energy(np.stack(maps)))
+    curve = spotting.energy(np.stack(maps))
+    found = spotting.spot(numbers, curve)
+    return found, np.interp(found.offset, numbers, curve) / max(curve.max(), 1e-9)
 
 
 def _small(crop):

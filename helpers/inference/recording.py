@@ -23,7 +23,11 @@ EVERY = 0.1  # seconds between two looks for the first face
 UNEVEN = 0.05  # share of steps in time, or of frame numbers, that may be odd
 MOVED = 0.08  # of the crop's side: a head that has moved further leaves the regions
 CROP = 128  # pixels
-TURNS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180)
+TURNS = {
+    cv2.ROTATE_90_CLOCKWISE: "90 degrees clockwise",
+    cv2.ROTATE_90_COUNTERCLOCKWISE: "90 degrees counterclockwise",
+    cv2.ROTATE_180: "180 degrees",
+}
 SURER = 0.02  # score by which a turned picture shows the face better: then it is not upright
 
 
@@ -101,8 +105,8 @@ class _Video:
 
     def pictures(self):
         """Yield (number, BGR picture); then hold the times of the frames against the frame rate."""
-        capture, number, times = cv2.VideoCapture(str(self.path)), 0, []
-        try:
+        number, times = 0, []
+        with frames.opened(self.path) as capture:
             while True:
                 there, picture = capture.read()
                 if not there:
@@ -110,8 +114,6 @@ class _Video:
                 times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
                 yield number, picture
                 number += 1
-        finally:
-            capture.release()
         if not number:
             raise WorkbookError(
                 "the video holds no frame that can be decoded", file=self.path, remedy="export it again"
@@ -230,7 +232,7 @@ class _Reader:
 
 def _refuse_turned(picture, face, path):
     """YuNet finds a face that lies on its side, too, and puts eyes and mouth where an upright one would have them."""
-    for turn in TURNS:
+    for turn, words in TURNS.items():
         found = faces.detect(cv2.rotate(picture, turn))
         if found and found[0].score > face.score + SURER:
-            raise WorkbookError("the face is not upright", file=path, remedy="turn the recording by a right angle")
+            raise WorkbookError("the face is not upright", file=path, remedy=f"turn the recording by {words}")

@@ -14,12 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers import storage, workspace
+from helpers.datasets import _outside
 from helpers.inference import packing
 from helpers.workspace import WorkbookError
 
 FORMAT = 2
 FACTS, ARRAYS, CARD = "model.json", "arrays.npz", "MODEL_CARD.md"
 FILES = (FACTS, ARRAYS, CARD)
+MOST = {FACTS: 2**24, ARRAYS: 2**29, CARD: 2**24}  # bytes, unpacked
 EXTRA = "extra."  # arrays that are no part of the fitted model
 REMEDY = "store it anew: ./run_all.sh --only 05,06 --force, or get the folder again from where it came"
 NOT_REAL = "synthetic training: not meaningful for real faces"
@@ -56,7 +58,7 @@ def save(folder, trained):
 
 def load(folder):
     """Read a stored model: Trained. Raises WorkbookError, naming file and remedy, for anything that is not as stored:
-    another format, a wrong checksum, an absent or an additional file."""
+    another format, a wrong checksum, an absent or an additional file, arrays that do not answer a face at rest."""
     folder = Path(folder)
     facts = _facts(folder / FACTS)
     there = {path.name for path in folder.iterdir()}
@@ -64,14 +66,23 @@ def load(folder):
         raise WorkbookError("a file of this model is absent", file=folder / name, remedy=REMEDY)
     for name in sorted(there - set(FILES)):
         raise WorkbookError("this file is no part of the model", file=folder / name, remedy=f"remove it, or {REMEDY}")
-    contents = {name: (folder / name).read_bytes() for name in facts["files"]}  # once: what was checked is used
+    # once: what was checked is used
+    contents = {name: _outside.contents(folder / name, MOST[name], remedy=REMEDY) for name in facts["files"]}
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != facts["files"][name]:
             raise WorkbookError("the checksum is wrong: the file was changed", file=folder / name, remedy=REMEDY)
-    with np.load(io.BytesIO(contents[ARRAYS]), allow_pickle=False) as packed:
-        arrays = dict(packed)
-    extra = {name.removeprefix(EXTRA): arrays.pop(name) for name in list(arrays) if name.startswith(EXTRA)}
-    return Trained(facts, packing.unpack(facts["model"], facts["settings"], arrays), extra)
+    try:
+        _outside.unpacked(io.BytesIO(contents[ARRAYS]), MOST[ARRAYS], folder / ARRAYS)
+        with np.load(io.BytesIO(contents[ARRAYS]), allow_pickle=False) as packed:
+            arrays = dict(packed)
+        extra = {name.removeprefix(EXTRA): arrays.pop(name) for name in list(arrays) if name.startswith(EXTRA)}
+        trained = Trained(facts, packing.unpack(facts["model"], facts["settings"], arrays), extra)
+        packing.answer(*trained)
+        card(facts)
+    except Exception as error:  # whoever stores a model can write anything, and a right checksum with it
+        problem = f"it holds no model that answers ({type(error).__name__}: {str(error)[:300]})"
+        raise WorkbookError(problem, file=folder / ARRAYS, remedy=REMEDY) from error
+    return trained
 
 
 def find(place):
@@ -151,18 +162,21 @@ def _checksum(facts):
 
 
 def _facts(path):
-    if not path.is_file():
+    if not path.exists():
         raise WorkbookError("a file of this model is absent", file=path, remedy=REMEDY)
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(_outside.contents(path, MOST[FACTS], remedy=REMEDY))
         version = facts.get("format")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise WorkbookError("this describes no model", file=path, remedy=REMEDY) from error
     if version != FORMAT:
         problem = f"the model is of format {version!r}, this workbook reads format {FORMAT}"
         raise WorkbookError(problem, file=path, remedy=REMEDY)
     lacking = [name for name in NEEDED if name not in facts]
-    if lacking or facts["checksum"] != _checksum(facts) or set(facts["files"]) != set(FILES) - {FACTS}:
+    if lacking or facts["checksum"] != _checksum(facts):
         problem = f"{', '.join(lacking)} is missing" if lacking else "the checksum is wrong: the file was changed"
         raise WorkbookError(problem, file=path, remedy=REMEDY)
+    names = isinstance(facts["task"], str) and isinstance(facts["model"], str) and isinstance(facts["files"], dict)
+    if not names or set(facts["files"]) != set(FILES) - {FACTS}:
+        raise WorkbookError("this describes no model", file=path, remedy=REMEDY)
     return facts

@@ -18,6 +18,10 @@ from helpers.workspace import WorkbookError, one_thread
 
 AROUND = 0.25  # seconds before and after a candidate in which intensity is read, as in training
 KEY_FRAMES = ("onset", "apex", "offset")
+ROW = (
+    *KEY_FRAMES, "seconds", "peak_px", "kind", "emotion", "confidence", "abstained", "decided_by", "peak_intensity",
+    "note",
+)  # fmt: skip
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Result:
     def table(self):
         """One row a candidate, in order of time; no row where nothing was found."""
         rows = [{"candidate": number, **one.row} for number, one in enumerate(self.candidates, 1)]
-        return pd.DataFrame(rows, columns=None if rows else ["candidate", *KEY_FRAMES])
+        return pd.DataFrame(rows, columns=["candidate", *ROW])
 
     @property
     def quality(self):
@@ -93,7 +97,8 @@ class Result:
 def analyse(path, models, fps=None, onset=None, apex=None, offset=None):
     """Go through a video or a folder of frames: Result.
 
-    models: {task: stored.Trained}, tasks "emotion" and "intensity"; either may be absent, which is then noted.
+    models: {task: stored.Trained}, tasks "emotion" and "intensity"; either may be absent, which is then noted. Or a
+    function that gives them, called when the recording has been accepted, as it may train for minutes.
     onset, apex, offset: frame numbers that somebody coded, instead of looking for candidates; the apex may be left out.
     Raises WorkbookError as `recording.read`, and for coded frames that are not there or out of order.
     """
@@ -106,6 +111,7 @@ def analyse(path, models, fps=None, onset=None, apex=None, offset=None):
     with clock("spot"):
         spans = events.spotted(recording, notes) if onset is None else events.coded(recording, onset, apex, offset)
     found = [_candidate(recording, *span) for span in spans]
+    models = models() if callable(models) else models
     for task in ("emotion", "intensity"):
         if task not in models:
             notes.append(f"no model of {task} is stored: none was asked")
@@ -124,15 +130,15 @@ def analyse(path, models, fps=None, onset=None, apex=None, offset=None):
     return Result(recording, found, facts, list(dict.fromkeys(notes)), sum(clock.values()))
 
 
-def _candidate(recording, onset, apex, offset, peak):
+def _candidate(recording, onset, apex, offset, peak, back):
     seconds = (offset - onset) / recording.fps
-    kind = "micro" if seconds <= spotting.LONGEST else "macro"
+    kind = "micro" if back and seconds <= spotting.LONGEST else "macro"
     numbers = {name: int(recording.numbers[at]) for name, at in zip(KEY_FRAMES, (onset, apex, offset), strict=True)}
     row = {**numbers, "seconds": round(seconds, 4), "peak_px": round(float(peak), 3), "kind": kind}
     row |= {
         "emotion": "",
         "confidence": np.nan,
-        "abstained": "",
+        "abstained": "" if back else "the face comes to rest without having come back",
         "decided_by": "",
         "peak_intensity": np.nan,
         "note": "",
@@ -168,7 +174,7 @@ def _recognise(one, recording, model):
         return
     if row["kind"] == "macro":
         longest = spotting.LONGEST
-        row["abstained"] = f"it lasts longer than {longest} s, which no micro-expression does"
+        row["abstained"] = row["abstained"] or f"it lasts longer than {longest} s, which no micro-expression does"
         return
     with clock("flow"):
         X = moved(recording, one.onset, one.apex, fed["side"])[None, None]
@@ -179,7 +185,7 @@ def _recognise(one, recording, model):
     row["confidence"] = round(float(p[best]), 4)
     if rule is None or p[best] < rule:
         why = (
-            "no confidence sufficed for held-out people"
+            "at no confidence was its model right often enough about held-out people"
             if rule is None
             else f"a confidence of {p[best]:.2f} is below {rule:.2f}"
         )

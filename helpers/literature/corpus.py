@@ -11,6 +11,7 @@ from datetime import date
 import pandas as pd
 
 from helpers import storage, workspace
+from helpers.datasets import _outside
 from helpers.workspace import WorkbookError
 
 FOLDER = workspace.ROOT / "data" / "literature"
@@ -24,6 +25,7 @@ OTHERS = "others"  # ends a list of authors of which not all are known
 YEARS = (1960, max(2026, date.today().year))
 DOI = re.compile(r"10\.\d{4,9}/[^\s<>\"{}|\\^`]+")
 ARXIV = re.compile(r"\d{4}\.\d{4,5}")
+SHARE = r"0(\.[0-9]+)?|1(\.0+)?"
 CONTEXT = ("handcrafted feature", "deep learning")  # follow the method family, so they say nothing new about a paper
 
 
@@ -33,31 +35,47 @@ def read(file=FILE, vocabulary=None):
     Columns as in COLUMNS; keywords and datasets as tuples, year int, scores float in 0..1 or NaN, the rest text ("" is
     unknown). attrs: origin (words for a reader), digest. Raises WorkbookError that names file, row and remedy.
     """
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        remedy = "restore the file, or save it as comma-separated UTF-8"
-        raise WorkbookError(f"the bibliography cannot be read ({error})", file=file, remedy=remedy) from error
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
-        raise WorkbookError(
-            f"columns are missing: {', '.join(missing)}", file=file, remedy="see data/literature/README.md"
-        )
+    table = read_table(file, COLUMNS)
     if not len(table):
         raise WorkbookError("there is no paper in it", file=file, remedy="restore the file, or add a row")
-    table = table[[*COLUMNS]].apply(lambda column: column.str.strip())
     papers = check(table, file, read_vocabulary() if vocabulary is None else vocabulary)
     papers.attrs = {"origin": "the frozen bibliography in data/literature", "digest": storage.digest(table.to_csv())}
     return papers
 
 
+def read_table(file, columns, numbers=()):
+    """A table of text beside the bibliography, blanks stripped; of it the columns named, `numbers` as float or NaN.
+
+    Raises WorkbookError that names file and remedy, and the row of what should be a number from 0 to 1 and is not.
+    """
+    table = _outside.csv(file, dtype=str, keep_default_na=False, remedy="restore the file, or save it as CSV, UTF-8")
+    missing = [name for name in columns if name not in table]
+    if missing:
+        problem = f"columns are missing: {', '.join(missing)}"
+        raise WorkbookError(problem, file=file, remedy="see data/literature/README.md")
+    table = table[[*columns]].apply(lambda column: column.str.strip())
+    long = table.apply(lambda column: column.str.len() > _outside.CELL).any(axis=1)
+    if long.any():
+        problem = f"a cell holds more than {_outside.CELL} characters"
+        raise WorkbookError(problem, file=file, row=int(long.idxmax()) + 2, remedy="shorten it")
+    for name in numbers:
+        wrong = table.index[table[name].ne("") & ~table[name].str.fullmatch(SHARE)]
+        if len(wrong):
+            problem = f"{name} {table[name][wrong[0]][:60]!r} is not a number from 0 to 1"
+            raise WorkbookError(problem, file=file, row=int(wrong[0]) + 2, remedy="write 46.3 % as 0.463")
+        table[name] = pd.to_numeric(table[name].where(table[name] != ""))
+    return table
+
+
 def read_vocabulary(file=FOLDER / "VOCABULARY.md"):
     """Allowed values: {"keywords": {term: meaning}, "type": {...}, "task": {...}, "method_family": {...}}."""
-    text = file.read_text(encoding="utf-8")
+    text = _outside.contents(file, _outside.TABLE).decode("utf-8", errors="replace")
     allowed = {"keywords": dict(re.findall(r"^- \*\*(.+?)\*\*: (.+)$", text, re.MULTILINE))}
     for name in ("type", "task", "method_family"):
-        (values,) = re.findall(rf"^- {name}: (.+)$", text, re.MULTILINE)
-        allowed[name] = dict.fromkeys(value.strip() for value in values.split(","))
+        values = re.findall(rf"^- {name}: (.+)$", text, re.MULTILINE)
+        if len(values) != 1:
+            raise WorkbookError(f"it needs one line `- {name}: ...`", file=file, remedy="restore the file")
+        allowed[name] = dict.fromkeys(value.strip() for value in values[0].split(","))
     return allowed
 
 
@@ -157,7 +175,7 @@ def _problems(row, vocabulary):
             yield f"unknown {name} {', '.join(map(repr, unknown)) or '(none given)'}", known
     for name in SCORES:
         value = getattr(row, name)
-        if value and not re.fullmatch(r"0(\.\d+)?|1(\.0+)?", value):
+        if value and not re.fullmatch(SHARE, value):
             yield f"{name} {value!r} is not a number from 0 to 1", "write 46.3 % as 0.463"
     if not row.source:
         yield "the source is missing", "say where the record was seen"

@@ -16,6 +16,7 @@ from importlib import import_module
 import pandas as pd
 
 from helpers import storage, workspace
+from helpers.datasets import _outside
 from helpers.literature import corpus, text
 from helpers.workspace import WorkbookError
 
@@ -84,7 +85,7 @@ def to_papers(records, source, name):
     empty = dict.fromkeys(corpus.COLUMNS, "") | dict.fromkeys(corpus.SCORES, math.nan)
     rows = []
     for record in records:
-        title, year = text.plain(str(record.get("title") or "")), str(record.get("year") or "")
+        title, year = text.plain(str(record.get("title") or "")[: _outside.CELL]), str(record.get("year") or "")
         if not corpus.fold(title) or not re.fullmatch(r"[0-9]{4}", year):
             continue
         if not corpus.YEARS[0] <= int(year) <= corpus.YEARS[1]:
@@ -93,7 +94,7 @@ def to_papers(records, source, name):
         number = corpus.ARXIV.search(str(record.get("arxiv") or ""))
         rows.append(empty | {
             "id": f"web{storage.digest(corpus.fold(title))}", "title": title, "year": int(year),
-            "authors": "; ".join(record.get("authors") or ()), "venue": str(record.get("venue") or ""),
+            "authors": "; ".join(map(str, record.get("authors") or ())), "venue": str(record.get("venue") or ""),
             "type": "preprint" if source == "arxiv" else "journal",
             "doi": doi if corpus.DOI.fullmatch(doi) else "", "arxiv": number[0] if number else "",
             "keywords": (), "datasets": (), "task": "other", "method_family": "none", "source": f"{source}: {name}",
@@ -113,20 +114,22 @@ def unknown(found, papers):
 
 def _kept(file, source):
     try:
-        return _records(json.loads(file.read_text(encoding="utf-8"))["records"], source)
-    except (ValueError, KeyError, TypeError) as error:
+        return _records(json.loads(_outside.contents(file, _outside.TABLE))["records"], source)
+    except (WorkbookError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WorkbookError("the kept answer cannot be read", file=file, remedy="delete it and ask again") from error
 
 
 def _records(records, source):
     """A list of dictionaries with titles, or WorkbookError: an error page must not pass for an empty answer."""
     shown = re.sub(r"\s+", " ", str(records))[:80]
-    if not isinstance(records, list) or any(
-        not isinstance(record, dict) or "title" not in record for record in records
-    ):
+    if not isinstance(records, list) or not all(map(_is_record, records)):
         remedy = "ask again later; nothing was kept"
         raise WorkbookError(f"{source} answered with something that is no list of papers: {shown!r}", remedy=remedy)
     return records
+
+
+def _is_record(record):
+    return isinstance(record, dict) and "title" in record and isinstance(record.get("authors") or [], list)
 
 
 def _client(source):

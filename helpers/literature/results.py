@@ -12,17 +12,19 @@ from difflib import SequenceMatcher
 import pandas as pd
 
 from helpers.literature import corpus
+from helpers.workspace import WorkbookError
 
 COMPOSITE = r"MEGC2019 composite|composite \(SMIC, CASME II, SAMM\)"
 SAME_TABLE = "LOSO CASME II original classes"
 MARGIN = 0.065  # half the 95 % interval of UF1 on 68 people, by resampling people
 CLOSE = 0.005  # a reported score counts as found if it is as near as two rounded per cent values can be
+NEEDED = {"kind": "result|reference", "year": "[0-9]{4}", "accuracy": corpus.SHARE, "title": ".+", "authors": "[^;,].*"}
 ALIKE = 0.9  # of two titles: share of signs in common
 
 
 def read_measured(file=corpus.FOLDER / "measured.csv"):
     """Scores measured on the public flow maps: a table model, uf1, uar, leak (yes or no), note."""
-    return pd.read_csv(file)
+    return corpus.read_table(file, ("model", "uf1", "uar", "leak", "note"), ("uf1", "uar"))
 
 
 def compute_reported(papers, file=corpus.FOLDER / "audits.csv"):
@@ -32,7 +34,12 @@ def compute_reported(papers, file=corpus.FOLDER / "audits.csv"):
     leak: yes, not found, or not seen (nobody read the training code). Recomputed scores replace published ones, which
     stay beside them.
     """
-    audits = pd.read_csv(file)
+    recomputed = ("uf1_recomputed", "uar_recomputed")
+    audits = corpus.read_table(file, ("id", "method", "leak", *recomputed, "evidence"), recomputed)
+    if audits.id.duplicated().any():
+        row = int(audits.id.duplicated().idxmax()) + 2
+        raise WorkbookError("this paper stands twice", file=file, row=row, remedy="keep one row a paper")
+    audits = audits.mask(audits.eq(""))
     rows = papers[papers.result_dataset.str.fullmatch(COMPOSITE) & papers.uf1.notna()]
     table = rows.merge(audits, on="id", how="left").sort_values(["year", "uf1"], ignore_index=True)
     table["paper"], table["link"] = _named(table)
@@ -83,7 +90,14 @@ def compute_claims(papers, file=corpus.FOLDER / "claims.csv"):
     A result is found if a paper reports that accuracy on that dataset in that year; a reference if a paper has that
     title. Otherwise the nearest candidate is named, and the claim stands without a source.
     """
-    claims = pd.read_csv(file, dtype=str, keep_default_na=False)
+    columns = ("kind", "method", "title", "authors", "venue", "dataset", "year", "accuracy", "uar")
+    claims = corpus.read_table(file, columns)
+    for row, claim in claims.iterrows():
+        needed = {"result": ("year", "accuracy"), "reference": ("year", "title", "authors")}.get(claim.kind, ("kind",))
+        wrong = [name for name in needed if not re.fullmatch(NEEDED[name], claim[name])]
+        if wrong:
+            problem, remedy = f"{wrong[0]} {claim[wrong[0]][:60]!r} cannot be looked for", "correct the cell"
+            raise WorkbookError(problem, file=file, row=row + 2, remedy=remedy)
     rows = [(_result if claim.kind == "result" else _reference)(claim, papers) for claim in claims.itertuples()]
     return pd.DataFrame(rows, columns=["kind", "claim", "verdict", "nearest", "differs"])
 

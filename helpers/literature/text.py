@@ -58,7 +58,7 @@ def plain(title):
 
 def read_synonyms(file=corpus.FOLDER / "synonyms.csv"):
     """{variant: term}: spellings that mean the same, from a table that anyone can extend."""
-    table = pd.read_csv(file, dtype=str)
+    table = corpus.read_table(file, ("variant", "term"))
     return dict(zip(table.variant, table.term, strict=True))
 
 

@@ -1,5 +1,6 @@
 """Frames of clips, stills, videos and ready-made flow maps as arrays. Raw data is read, never written."""
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -7,10 +8,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from helpers.datasets import _outside
 from helpers.datasets._frames import listing
 from helpers.workspace import WorkbookError
 
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong with a video stands in our message
 MAP_SIDE = 28  # pixels; the public flow maps
+_PLAYLISTS, _TEXT = (b"#EXTM3U", b"ffconcat"), bytes([*range(9, 14), *range(32, 127)])  # lists of other files; text
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}  # how JPEG and PNG files begin, and what must stand at their end
 
 
@@ -26,20 +30,20 @@ def files(folder):
 def image(path, gray=False):
     """One image as uint8, (H, W, 3) RGB or (H, W) with `gray`.
 
-    Raises WorkbookError when the file is empty, cut off or no image, and for 16-bit images, whose scale nobody states
-    (a 12-bit recording would come out nearly black).
+    Raises WorkbookError when the file is empty, cut off or no image, for one whose header states more pixels than are
+    decoded (`_outside.PIXELS`), and for 16-bit images, whose scale nobody states (a 12-bit recording would come out
+    nearly black).
     """
     remedy = "extract or download this file again"
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise WorkbookError(f"the image cannot be read ({error.strerror})", file=path, remedy=remedy) from error
+    data = _outside.contents(path, _outside.PICTURE, "the image", remedy)
     if data[:2] in _ENDS and _ENDS[data[:2]] not in data[-4096:]:
         raise WorkbookError("the image is cut off", file=path, remedy=remedy)  # OpenCV would fill the rest with grey
-    picture = None
-    if data:
-        colour = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
+    _outside.picture(data, path, remedy)
+    colour = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
+    try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), colour | cv2.IMREAD_ANYDEPTH)
+    except cv2.error:
+        picture = None
     if picture is None:
         raise WorkbookError("the image cannot be decoded", file=path, remedy=remedy)
     if picture.dtype != np.uint8:
@@ -89,24 +93,24 @@ class Video(NamedTuple):
 
     path: Path
     fps: float
-    frames: int  # as its header has it; streams may hold fewer
+    frames: int  # as its header has it, at most one a byte; streams may hold fewer; 0 where it says nothing
     width: int
     height: int
 
 
 def video(path):
     """Facts of a video file (frame rate, size). Raises WorkbookError when it can't be opened or names no frame rate."""
-    with _opened(path) as capture:
-        fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    with opened(path) as capture:
+        fps, count = capture.get(cv2.CAP_PROP_FPS), max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     if not 0 < fps < 100_000:
         raise WorkbookError(f"the video states no frame rate ({fps})", file=path, remedy="convert it, e.g. to .mp4")
-    return Video(Path(path), fps, count, *size)
+    return Video(Path(path), fps, min(count, Path(path).stat().st_size), *size)
 
 
 def video_frames(path, gray=False):
     """Yield (number from 0, frame) of a video, one at a time. Frames are uint8 as of `image`."""
-    with _opened(path) as capture:
+    with opened(path) as capture:
         number = 0
         while True:
             there, picture = capture.read()
@@ -132,17 +136,24 @@ def flow_map(path):
 
 
 @contextmanager
-def _opened(path):
+def opened(path):
+    """A video file as cv2.VideoCapture. WorkbookError for what is no video, and for pictures of too many pixels."""
     if not Path(path).is_file() or not Path(path).stat().st_size:
         absent = "is a folder" if Path(path).is_dir() else "does not exist"
         state = "is empty (0 bytes)" if Path(path).is_file() else absent
         raise WorkbookError(f"the video {state}", file=path, remedy="copy or export it again")
+    remedy = "export it again as .mp4 (H.264) or .avi"
+    with open(path, "rb") as file:
+        start = file.read(4096)
+    if start.startswith(_PLAYLISTS) or not start.strip(_TEXT):  # what it names would be read in its stead
+        raise WorkbookError("this is no video that can be opened, but text", file=path, remedy=remedy)
     capture = cv2.VideoCapture(str(path))
     try:
         if not capture.isOpened():
-            raise WorkbookError(
-                "this is no video that can be opened", file=path, remedy="export it again as .mp4 (H.264) or .avi"
-            )
+            raise WorkbookError("this is no video that can be opened", file=path, remedy=remedy)
+        width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        if width * height > _outside.PIXELS:
+            raise WorkbookError(f"its pictures are too large ({width:.0f} x {height:.0f})", file=path, remedy=remedy)
         yield capture
     finally:
         capture.release()

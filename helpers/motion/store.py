@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
@@ -35,8 +36,9 @@ def stored(folder, requests, make, shape, what="clips", threads=True):
     folder: of this store. requests: list of Request. make: position -> (array of `shape`, [paths it was made from]);
     a WorkbookError from it leaves the row out and is the reason. what: word for the progress bar. threads: for work
     that OpenCV does, which lets other threads run; processes otherwise. Returns (n, *shape) float32, a read-only memory
-    map where the rows lie side by side; rows left out are zeros. joblib.parallel_config around the call (a cluster,
-    say) takes precedence over `threads`. Rows that others asked for stay, unless their files have changed.
+    map where the rows lie side by side; rows left out are zeros. A scheduler (`helpers.parallel`), and
+    joblib.parallel_config around the call, take precedence over `threads`. Rows that others asked for stay, unless
+    their files have changed.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +72,7 @@ def _renew(folder, old, positions, requests, make, shape, what, threads):
     prefer = "threads" if threads else "processes"
     place = {key: row for row, key in enumerate(keys)}
     bar = {"total": len(todo), "desc": what, "unit": "clip", "leave": False, "disable": not workspace.watched()}
-    with parallel.backend(), journal.open("a", encoding="utf-8") as lines:
+    with parallel.backend(make), journal.open("a", encoding="utf-8") as lines:
         results = Parallel(n_jobs=workspace.jobs(), prefer=prefer, return_as="generator_unordered")(work)
         for key, values, entry in tqdm(results, **bar):
             rows[place[key]] = 0 if values is None else values
@@ -89,7 +91,8 @@ def _renew(folder, old, positions, requests, make, shape, what, threads):
 
 def _attempt(make, key, position, place):
     try:
-        values, paths = make(position)
+        with joblib.parallel_config("sequential"):  # a clip has one core, and keeps to it
+            values, paths = make(position)
     except Unavailable:  # concerns every row, and may end without any file changing
         raise
     except WorkbookError as error:

@@ -56,7 +56,7 @@ def plot_strips(result, truth=None, may_show=True):
 def say_result(result):
     """What was found and answered, in sentences; every emotion of a synthetic training with its warning."""
     if not result.candidates:
-        return "Nothing was found that moves and comes back."
+        return "Nothing was found that moves and soon comes back."
     parts = [f"Movements found: {len(result.candidates)}."]
     for number, one in enumerate(result.candidates, 1):
         row = one.row
@@ -116,15 +116,15 @@ def table_chances(result):
 
 
 def compute_refusals(cases):
-    """What each spoiled input is told: DataFrame(what, message). cases: of inference.example.spoiled."""
+    """What each spoiled input is told: DataFrame(what, message, what_to_do). cases: of inference.example.spoiled."""
     rows = []
     for what, ask in cases:
         try:
             ask()
-            rows.append((what, "not refused"))
+            rows.append((what, "not refused", ""))
         except WorkbookError as error:
-            rows.append((what, f"{error.problem}. {error.remedy or ''}"))
-    return pd.DataFrame(rows, columns=["what", "message"])
+            rows.append((what, error.problem, error.remedy or ""))
+    return pd.DataFrame(rows, columns=["what", "message", "what_to_do"])
 
 
 def say_latency(result):
@@ -160,7 +160,8 @@ def _plot_candidate(part, result, at, options):
             if row == 0:
                 when = f"{(k - one.onset) / recording.fps:+.2f} s"
                 axes.set_title(when, fontsize=8, fontweight="normal", loc="center")
-    for axes, name in zip(part.axes, ("face", "motion") if may_show else ("motion",), strict=False):
+    scale = f"motion,\nto {longest:.1f} px"
+    for axes, name in zip(part.axes, ("face", scale) if may_show else (scale,), strict=False):
         axes.set_ylabel(name)
     _plot_intensity(part.add_subplot(grid[-1, : len(some)]), one, recording, (first, last), truth)
     if one.p:
@@ -171,9 +172,13 @@ def _plot_candidate(part, result, at, options):
 
 
 def _plot_intensity(axes, one, recording, ends, truth):
+    words = {}  # key frames may coincide
     for name, at in zip(video.KEY_FRAMES, (one.onset, one.apex, one.offset), strict=True):
-        axes.axvline((at - one.onset) / recording.fps, color=QUIET, linestyle=":")
-        axes.annotate(name, ((at - one.onset) / recording.fps, 1.0), fontsize=8, color=QUIET, ha="center", va="bottom")
+        words.setdefault((at - one.onset) / recording.fps, []).append(name)
+    for place, names in words.items():
+        side = "right" if "onset" in names else "left" if "offset" in names else "center"
+        axes.axvline(place, color=QUIET, linestyle=":")
+        axes.annotate(", ".join(names), (place, 1.0), fontsize=8, color=QUIET, ha=side, va="bottom")
     if truth is not None:
         some = np.arange(ends[0], ends[1] + 1)
         axes.plot((some - one.onset) / recording.fps, truth[some], color="#222222", linestyle="--", label="true")
@@ -194,7 +199,8 @@ def _plot_chances(axes, one, result):
     level = result.models["emotion"]["abstention"]["threshold"]
     if level is not None:
         axes.axvline(level, color="#222222", linestyle=":")
-        axes.annotate("answers from here", (level, len(names) - 0.45), fontsize=8, ha="center", va="bottom")
+        top = axes.get_xaxis_transform()
+        axes.annotate("answers from here", (level, 1.01), xycoords=top, fontsize=8, ha="center", va="bottom")
     most = one.row["decided_by"]
     axes.set(xlim=(0, 1), xlabel="probability" + (f"; most depends on the {most}" if most else ""))
 
@@ -202,13 +208,14 @@ def _plot_chances(axes, one, result):
 def _plot_nothing(result, may_show):
     recording = result.recording
     crops = recording.crops if may_show else np.full_like(recording.crops, HIDDEN)
+    some = np.unique(np.linspace(0, len(recording.crops) - 1, PICTURES).round().astype(int))
     figure, grid = plt.subplots(1, PICTURES, figsize=(12, 1.9))
-    some = np.linspace(0, len(recording.crops) - 1, PICTURES).round().astype(int)
-    for axes, k in zip(grid, some, strict=True):
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, k in zip(grid, some, strict=False):
         axes.imshow(crops[k], cmap="gray", vmin=0, vmax=255)
         axes.set_title(f"{k / recording.fps:.2f} s", fontsize=8, fontweight="normal", loc="center")
-        axes.set_axis_off()
-    figure.suptitle("Nothing was found that moves and comes back", fontsize=10.5)
+    figure.suptitle("Nothing was found that moves and soon comes back", fontsize=10.5)
     return figure
 
 

@@ -13,6 +13,7 @@ import nbformat
 from bs4 import BeautifulSoup, NavigableString
 from nbconvert import HTMLExporter
 
+from helpers import privacy
 from helpers.show.report import _formulas
 from helpers.workspace import ROOT, WorkbookError
 
@@ -42,7 +43,9 @@ class Rendered:
 
 
 def private(text):
-    """Text without folders of this machine: `/home/jane/casme2/a.csv` becomes `…/a.csv`."""
+    """Text without folders of this machine: `/home/jane/casme2/a.csv` becomes `…/a.csv`. No secrets either."""
+    for secret in privacy.secrets():
+        text = text.replace(secret, privacy.CUT)
     for folder in (str(ROOT), str(Path.home()), tempfile.gettempdir()):
         if len(folder) > 1:  # whole, as a home's last part is a person's name
             text = re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.@+~-])/?", "…/", text)
