@@ -73,8 +73,9 @@ def bounded():
         raise Endless
 
     before, limits = signal.signal(signal.SIGALRM, stop), resource.getrlimit(resource.RLIMIT_AS)
-    if sys.platform == "linux":  # elsewhere this limit is not kept
-        resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + ROOM, limits[1]))
+    most = psutil.Process().memory_info().vms + ROOM
+    if sys.platform == "linux" and (limits[0] == resource.RLIM_INFINITY or most < limits[0]):  # not kept elsewhere
+        resource.setrlimit(resource.RLIMIT_AS, (most, limits[1]))
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         yield

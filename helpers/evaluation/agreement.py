@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import storage
+from helpers.datasets import _outside
 from helpers.evaluation import compare
 from helpers.evaluation._ranks import spearman
 from helpers.evaluation.scores import interval
@@ -69,7 +70,7 @@ def write(predictions, path):
 def read(path):
     """Read predictions_intensity.csv and hold it to the schema."""
     text = {column: str for column in COLUMNS if column not in ("seed", "frame", "y_true", "y_pred")}
-    return check(pd.read_csv(path, dtype=text), path)
+    return check(_outside.csv(path, _outside.PREDICTIONS, dtype=text), path)
 
 
 def scores(predictions, resamples=2000, seed=0):

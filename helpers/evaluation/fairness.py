@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import datasets, workspace
+from helpers.datasets import _outside
 from helpers.evaluation import compare
 from helpers.evaluation.calibration import upright
 from helpers.evaluation.predictions import classes_of
@@ -40,7 +41,7 @@ def people(dataset, data_dir, profile, seed):
     found = [Path(root) / name for name in TABLES if (Path(root) / name).is_file()]
     if not found:
         return pd.DataFrame(columns=["subject"])
-    table = pd.read_csv(found[0], dtype=str, keep_default_na=False)
+    table = _outside.csv(found[0], dtype=str, keep_default_na=False)
     if "subject" not in table or table.subject.duplicated().any():
         raise WorkbookError("it needs one row a person, named in `subject`", file=found[0], remedy="correct the table")
     return table[["subject", *(name for name in ATTRIBUTES if name in table)]]
