@@ -191,6 +191,7 @@ def main(argv=None, folder=NOTEBOOKS):
             return 0
         workspace.out_dir(plan.outputs / "executed")
         with storage.lock(plan.outputs):
+            shutil.rmtree(plan.outputs / "executed" / ".running", ignore_errors=True)  # of a run that was killed
             print(
                 f"dataset {args.dataset} · profile {args.profile} · device {device()} ({workspace.cores()} CPU cores)"
             )

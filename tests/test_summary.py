@@ -224,3 +224,15 @@ def test_the_audit_of_all_predictions_finds_a_person_on_both_sides(folder):
     table = predictions.read(path)
     table.assign(fold=np.resize(["a", "b"], len(table))).to_csv(path, index=False)
     assert conclusions.compute_audit(folder, listed).violations.sum() > 0
+
+
+def test_without_a_model_to_look_at_tables_are_empty_and_the_figure_says_so():
+    calibrated = groups.compute_calibration([], 50, 0)
+    by_group, gaps = groups.compute_fairness([], None, 50, 0)
+    assert calibrated.empty and by_group.empty and gaps.empty
+    assert {"ece", "skill"} <= set(calibrated) and "p_holm" in gaps and {"division", "clips"} <= set(by_group)
+    assert groups.compute_reliability([], calibrated, 50, 0) == []
+    (said,) = groups.plot_reliability([]).findobj(
+        lambda part: getattr(part, "get_text", str)().startswith("No problem")
+    )
+    assert "look at more closely" in said.get_text()

@@ -22,7 +22,7 @@ def compute_calibration(judged, resamples, seed):
         found.insert(0, "people", problem.people)
         found.insert(0, "task", problem.task)
         parts.append(found)
-    return pd.concat(parts, ignore_index=True)
+    return _stacked(parts, ("task", "people", "model", "ece", "ece_if_perfect", "over", "brier", "skill"))
 
 
 def compute_reliability(judged, calibrated, resamples, seed):
@@ -43,7 +43,16 @@ def compute_fairness(judged, people, resamples, seed):
         what = problem.predictions, problem.task, problem.headline, divided, resamples, seed
         groups.append(fairness.groups(*what).assign(people_in_all=problem.people))
         gaps.append(fairness.gaps(*what).assign(people_in_all=problem.people))
-    return pd.concat(groups, ignore_index=True), pd.concat(gaps, ignore_index=True)
+    key = "task", "people_in_all", "division"
+    return (
+        _stacked(groups, (*key, "clips")),
+        _stacked(gaps, (*key, "worst", "best", "gap", "by_luck", "p_holm")),
+    )
+
+
+def _stacked(parts, columns):
+    """Tables below one another; where there is none, as with stills, an empty one of these columns."""
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
 
 
 def of(problem, table):
@@ -53,6 +62,11 @@ def of(problem, table):
 
 def plot_reliability(parts):
     """Accuracy against confidence, a panel a problem. parts: [(Problem, rows of `reliability`, row of `scores`)]."""
+    if not parts:
+        figure, axes = plt.subplots(figsize=(6, 1.2))
+        axes.text(0.5, 0.5, "No problem here has a model to look at more closely", ha="center", va="center")
+        axes.set_axis_off()
+        return figure
     figure, grid = plt.subplots(1, len(parts), figsize=(4.3 * len(parts) + 0.4, 4.7), squeeze=False)
     for axes, (problem, rows, row) in zip(grid[0], parts, strict=True):
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", label="as sure as right")
