@@ -13,13 +13,14 @@ from helpers import datasets, workspace
 from helpers.datasets import megc2019
 from helpers.motion import flow
 
+LONGEST = ("test_workbook.py", "test_watermark.py")
 SHARED = Path(os.environ.get("MICROEXPRESSION_SHARED", workspace.ROOT.parent / "shared"))
 HEADER = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion"]
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first: of two processes one would else wait for the other at the end."""
-    items.sort(key=lambda item: item.path.name != "test_workbook.py")
+    """The longest files first: of two processes one would else wait for the other at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)

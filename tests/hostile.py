@@ -29,14 +29,14 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from helpers.workspace import WorkbookError
 
 CASES = int(os.environ.get("MICROEXPRESSION_CASES") or 0)
-USUAL = 700  # cases of all tests together where nobody asks for more; a test's share is out of so many
+USUAL, FEW = 700, 350  # a test's share is out of so many; cases of all tests where nobody asks for more
 SECONDS, ROOM = 30, 3 * 2**30  # what one case may take, and bytes of address space (threads reserve some)
 tried, ended = Counter(), Counter()
 
 
 def cases(share, **strategies):
     """Decorator of a test that is given drawn values by name; its other arguments are fixtures."""
-    many = math.ceil(CASES * share / USUAL) if CASES else share
+    many = math.ceil((CASES or FEW) * share / USUAL)
     options = settings(
         max_examples=many, derandomize=not CASES, database=None, deadline=None, print_blob=True,
         suppress_health_check=list(HealthCheck),
