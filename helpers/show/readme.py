@@ -142,27 +142,26 @@ def system(path):
 
 
 def _recognition(folder):
-    path = folder / "06_loso_hybrid" / "scores.csv"
-    if not path.is_file():
-        return None
-    scores, rows = pd.read_csv(path).query("slice == 'all'"), []
-    for task, part in scores.groupby("task", sort=False):
-        part = part.set_index("model")
-        name = f"{_name(folder, '06_loso_hybrid')} `{task}`, {part.n.max()} clips, {part.people.max()} people"
-        rows.append((name, *(_score(part, model, "uf1") for model in RECOGNISERS)))
-    return ("data and task", *RECOGNISERS.values()), rows
+    return _by_task(folder, "06_loso_hybrid", "scores.csv", RECOGNISERS, "uf1")
 
 
 def _intensity(folder):
-    path = folder / "05_intensity_regression" / "tables" / "intensity_scores.csv"
+    return _by_task(folder, "05_intensity_regression", "tables/intensity_scores.csv", REGRESSORS, "ccc")
+
+
+def _by_task(folder, notebook, file, models, metric):
+    """(head, a row a task) of a notebook's score table: `models` {name: word for it}; None where there is no table."""
+    path = folder / notebook / file
     if not path.is_file():
         return None
     scores, rows = pd.read_csv(path), []
+    if "slice" in scores:  # a composite's parts have rows of their own
+        scores = scores[scores["slice"] == "all"]
     for task, part in scores.groupby("task", sort=False):
         part = part.set_index("model")
-        name = f"{_name(folder, '05_intensity_regression')} `{task}`, {part.n.max()} clips, {part.people.max()} people"
-        rows.append((name, *(_score(part, model, "ccc") for model in REGRESSORS)))
-    return ("data and task", *REGRESSORS.values()), rows
+        name = f"{_name(folder, notebook)} `{task}`, {part.n.max()} clips, {part.people.max()} people"
+        rows.append((name, *(_score(part, model, metric) for model in models)))
+    return ("data and task", *models.values()), rows
 
 
 def _leaks(folder):
