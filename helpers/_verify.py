@@ -101,20 +101,14 @@ def _call(records, args):
         remedy = "name the folder of one notebook, or run all with the same options first"
         raise WorkbookError("these notebooks were run with different parameters", remedy=remedy)
     (asked,) = asked.values()
-    given = {"DATA_DIR": args.data_dir, "ANNOTATIONS": args.annotations}
+    given = {"--data-dir": args.data_dir, "--annotations": args.annotations, "--scheduler": args.scheduler}
     for name, option in (("DATA_DIR", "--data-dir"), ("ANNOTATIONS", "--annotations")):
-        if asked[name] and not given[name]:  # run.json, which is shared, keeps only the last part of a path
+        if asked[name] and not given[option]:  # run.json, which is shared, keeps only the last part of a path
             problem = f"the run had {option} with a path that ends in {asked[name]!r}"
             raise WorkbookError(problem, remedy=f"give {option} here, too")
     words = ["--dataset", asked["DATASET"], "--profile", asked["PROFILE"], "--seed", str(asked["SEED"])]
     words += ["--only", ",".join(records), "--jobs", str(args.jobs), "--backend", args.backend]
-    return words + [
-        word
-        for option, value in (("--data-dir", args.data_dir), ("--annotations", args.annotations),
-                              ("--scheduler", args.scheduler))
-        if value
-        for word in (option, value)
-    ]  # fmt: skip
+    return words + [word for option, value in given.items() if value for word in (option, value)]
 
 
 def _differences(before, now):
