@@ -201,8 +201,10 @@ def _explain(error, notebook, copy):
     if isinstance(error, WorkbookError):
         return str(error)
     if isinstance(error, DeadKernelError):
-        begun = [i for i, cell in enumerate(cells(copy)) if cell["metadata"].get("papermill", {}).get("start_time")]
-        return f"cell {_number(begun[-1], notebook)}: the kernel died; most likely {TOO_MUCH}"
+        executed = cells(copy) if copy.is_file() else []  # on a full disk there may be none
+        begun = [i for i, cell in enumerate(executed) if cell["metadata"].get("papermill", {}).get("start_time")]
+        place = f"cell {_number(begun[-1], notebook)}: " if begun else ""
+        return f"{place}the kernel died; most likely {TOO_MUCH}"
     if isinstance(error, OSError) and error.errno in storage.FULL:
         return str(storage.no_room(error, copy))
     if not isinstance(error, PapermillExecutionError):

@@ -11,9 +11,10 @@ import sys
 import time
 
 import pytest
+from nbclient.exceptions import DeadKernelError
 from test_run import RECORD, Workbook
 
-from helpers import run, storage
+from helpers import _execute, run, storage
 from helpers.workspace import ROOT
 
 PROGRAM = """
@@ -149,6 +150,11 @@ def test_memory_that_runs_out_is_named(workbook):
     workbook.add("00_a", RECORD, limit, "import numpy as np\nnp.ones((1 << 33,), 'u1')", "record()")
     status, said = finish(start(workbook))
     assert status == 1 and "memory ran out" in said and "cell 6, In[6]" in said, said
+
+
+def test_a_kernel_that_dies_before_any_copy_was_written_is_named(tmp_path):
+    said = _execute._explain(DeadKernelError("gone"), tmp_path / "00_a.ipynb", tmp_path / "no copy.ipynb")
+    assert said.startswith("the kernel died; most likely memory ran out")
 
 
 def test_only_what_has_a_scheduler_asks_for_dask(workbook):

@@ -1,6 +1,8 @@
 """Every model of the registry, the harness that keeps test people out of fit, and the label-permutation canary."""
 
 import json
+import os
+import time
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 
 from helpers import labels, models, workspace
-from helpers.evaluation import canaries, planted, predictions, scores, splits
+from helpers.evaluation import _folds, canaries, planted, predictions, scores, splits
 from helpers.features.components import Components
 from helpers.features.flow_map import FlowMap
 from helpers.motion import flow
@@ -17,6 +19,7 @@ from helpers.workspace import WorkbookError
 
 TINY = workspace.profile("tiny")
 CLASSES = ("negative", "positive", "surprise")
+HELD = []  # what a worker does not give back
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +219,20 @@ def test_finished_folds_are_kept_and_used_again(problem, tmp_path, monkeypatch):
     again, _ = predictions.cross_predict(*call)
     pd.testing.assert_frame_equal(first, again)
     assert {path: path.stat().st_mtime_ns for path in kept[1:]} == before and kept[0].exists()
+
+
+def _grow(name, seed, fold):
+    HELD.append(b"1" * (400_000_000 if fold.name else 0))  # more than all that loky lets a worker grow by
+    time.sleep(1.1)  # it looks once a second
+    return {"worker": os.getpid()}
+
+
+def test_a_worker_that_grows_by_what_a_network_needs_stays(monkeypatch):
+    monkeypatch.setenv(workspace.JOBS_VARIABLE, "2")
+    nobody = np.array([], int)
+    keys = [("any", 0, splits.Fold(name, nobody, nobody)) for name in ["", "", "a", "b", "", ""]]
+    workers = [result["worker"] for result in _folds.each(keys, _grow)]
+    assert os.getpid() not in workers and len(set(workers)) == 2
 
 
 def test_a_fold_file_that_was_cut_short_is_fitted_again(problem, tmp_path):

@@ -2,15 +2,19 @@
 
 import json
 import platform
-import warnings
 from contextlib import suppress
 from dataclasses import asdict
 
 import joblib
 from joblib import Parallel, delayed
+from joblib.externals.loky import process_executor
 from tqdm.auto import tqdm
 
 from helpers import parallel, storage, workspace
+
+# Bytes by which a worker may grow. loky takes 300 MB for a leak, ends the worker and starts another one; torch alone
+# takes 650 MB when the first network asks for it, so that all had to be imported a second time.
+GROWTH = 4 * 10**9
 
 
 def each(keys, fit, context="", store=None, label="folds"):
@@ -21,9 +25,7 @@ def each(keys, fit, context="", store=None, label="folds"):
     """
     work = (delayed(_once)(fit, *key, context, store) for key in keys)
     here = {"backend": "loky", "n_jobs": workspace.jobs(), "inner_max_num_threads": 1}
-    with parallel.backend(fit, **here), warnings.catch_warnings():
-        # loky renews a worker that has grown by 300 MB, as one does when torch comes in, and says so; no fold is lost
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
+    with parallel.backend(fit, **here):
         bar = {"total": len(keys), "desc": label, "mininterval": 5, "leave": False, "disable": not workspace.watched()}
         return list(tqdm(Parallel(return_as="generator")(work), **bar))
 
@@ -53,6 +55,7 @@ def _once(fit, name, seed, fold, context, store):
         path = store / f"{name}-{seed}-{key}.json"
         with suppress(FileNotFoundError, ValueError):  # not there yet, or cut short by a crash: fitted again
             return json.loads(path.read_text()) | {"stored": True}
+    process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     workspace.one_thread()
     workspace.seed(fold_seed)
     with joblib.parallel_config("sequential"):  # a fold has one core, and keeps to it

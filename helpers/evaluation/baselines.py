@@ -187,7 +187,6 @@ def networks(part, profile, seeds, store):
     part: of `of_networks`. Returns (predictions, records).
     """
     linear = ["majority", "logistic+none", "logistic+weights"]
-    predictions.fresh_workers()
     found = [
         _predict(part, cnn_lstm.names(), part.sequence, profile, seeds, store),
         _predict(part, linear, part.arrays["flow_map"], profile, seeds, store),
@@ -221,6 +220,8 @@ def _predict(part, names, array, profile, seeds, store, settings=None):
 
 
 def _rows_of(motion, table):
+    if table.sample_id.tolist() == list(motion.sample_id):
+        return motion.values  # of thousands of clips a copy would be gigabytes
     position = {name: row for row, name in enumerate(motion.sample_id)}
     return motion.values[[position[name] for name in table.sample_id]]
 

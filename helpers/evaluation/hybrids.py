@@ -46,7 +46,6 @@ def predict(data, schemes, run, names=MODELS, protocol="loso"):
     data: arrays.Arrays; schemes: of labels.SCHEMES; run: what has profile, seeds and checkpoints, such as a
     show.records.Run; protocol: of splits.PROTOCOLS. For "lodo" a scheme must be about two datasets or more.
     """
-    predictions.fresh_workers()
     parts = []
     for scheme in schemes:
         y = labels.targets(data.samples, scheme)

@@ -62,16 +62,6 @@ def fit_folds(keys, X, samples, y, profile, store=None, label="folds", settings=
     return _folds.each(keys, partial(_fit, profile, X, y, groups, settings), context, store, label)
 
 
-def fresh_workers():
-    """End idle worker processes, so that the next folds start new ones.
-
-    Before networks: a worker that imports torch only after other work grows so much that loky takes it for a leak.
-    """
-    from joblib.externals.loky import get_reusable_executor
-
-    get_reusable_executor().shutdown(wait=True)
-
-
 def cross_predict_schemes(schemes, protocol, names, X, samples, profile, seeds=(0,), store=None):
     """cross_predict for several class schemes: tasks <scheme>-<protocol>, each on the rows that its scheme keeps.
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from helpers import workspace
 from helpers.evaluation import compare, predictions
-from helpers.evaluation.leaks import _sums, _twins
+from helpers.evaluation.leaks import _sums
 from helpers.evaluation.leaks._twins import (  # noqa: F401 (this package's face)
     FAMILIES,
     Data,
@@ -64,8 +64,6 @@ def compute(data, wanted=None, families=FAMILIES):
     chosen = [leak for leak in catalogue() if wanted is None or leak.name in wanted]
     own = [who for leak in chosen for who in leak.families if who not in FAMILIES]
     for family in (*families, *own):
-        if family == _twins.NETWORK:
-            predictions.fresh_workers()
         for leak in chosen:
             if family in own and family not in leak.families:
                 continue
