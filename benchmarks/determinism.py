@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2
 import numpy as np
 
+from threadpoolctl import threadpool_info
+
 from helpers import datasets, features, labels, models, workspace
 from helpers.motion import faces, flow, frames, methods
 
@@ -29,7 +31,6 @@ CLIPS = 24
 
 def compute(first, target, threads):
     """Write every stage's arrays to `target`. first: those of the first variant, from whose numbers others start."""
-    os.environ.update(dict.fromkeys(workspace.THREAD_VARIABLES, str(threads)))
     cv2.setNumThreads(threads)
     given = dict(np.load(first)) if first else {}
     found = {}
@@ -58,6 +59,8 @@ def compute(first, target, threads):
     import torch
 
     torch.set_num_threads(threads)
+    asked = {pool["prefix"]: pool["num_threads"] for pool in threadpool_info()}
+    assert set(asked.values()) == {threads}, f"asked for {threads} threads and got {asked}"
     y = labels.targets(samples, "demo7").to_numpy(str)
     for name in NETWORKS:
         workspace.seed(0)
@@ -86,10 +89,9 @@ def main(other=OTHER):
         for name, (threads, path) in variants.items():
             target = Path(base, f"{name}.npz")
             words = ["--child", str(Path(base, "first.npz")) if arrays else "", str(target), str(threads)]
-            environment = {
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH")])),
-            }
+            paths = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH")]))
+            many = dict.fromkeys(workspace.THREAD_VARIABLES, str(threads))  # libraries read them when they are loaded
+            environment = {**os.environ, **many, "PYTHONPATH": paths}
             subprocess.run([sys.executable, __file__, *words], check=True, env=environment)
             arrays[name] = dict(np.load(target))
     rows = []

@@ -5,13 +5,15 @@ time, and are compared without those columns. Figures are made from these number
 """
 
 import json
+import os
 import re
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from helpers import storage
 from helpers._execute import LAST
-from helpers.workspace import WorkbookError
+from helpers.workspace import CACHE_VARIABLE, WorkbookError
 
 FILES = ("*.csv", "tables/*.csv", "scores.json")
 RECORDED = ("python", "packages", "commit", "data_fingerprint", "device", "threads", "face_detector", "weights")
@@ -28,20 +30,34 @@ def main(args, run):
     records = _records(folder)
     words = _call(records, args)
     base = folder.parent if (folder / "run.json").is_file() else folder
-    with tempfile.TemporaryDirectory(prefix="verify-") as place:
+    with tempfile.TemporaryDirectory(prefix="verify-") as place, _no_cache(place):
         status = run([*words, "--out-dir", place])
         if status:
             return status
-        again = Path(place, base.name)
+        again = Path(place, words[words.index("--dataset") + 1])
         for line in _differences(records, _records(again)):
             print(line)
         found = {path: verdict for name in records for path, verdict in compare(base / name, again / name).items()}
     for path, verdict in found.items():
         if verdict not in (SAME, TIMED):
             print(f"{path}: {verdict}")
+    if not found:
+        raise WorkbookError("these notebooks left no numbers", file=folder, remedy="name others, which keep tables")
     same = sum(verdict in (SAME, TIMED) for verdict in found.values())
     print(f"\n{same} of {len(found)} files of {len(records)} notebook{'s' * (len(records) > 1)} are the same.")
     return int(same < len(found))
+
+
+@contextmanager
+def _no_cache(place):
+    """What earlier runs remembered (flow, embeddings, models) is computed again, too."""
+    before = os.environ.get(CACHE_VARIABLE)
+    os.environ[CACHE_VARIABLE] = str(Path(place, "cache"))
+    try:
+        yield
+    finally:
+        del os.environ[CACHE_VARIABLE]
+        os.environ.update({CACHE_VARIABLE: before} if before else {})
 
 
 def compare(here, there):

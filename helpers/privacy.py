@@ -13,8 +13,15 @@ from pathlib import Path, PurePath
 from helpers.workspace import ROOT
 
 CUT = "…"
-HOMES = re.compile(r"(?<![\w-])(?:/home|/Users|[A-Za-z]:[\\/]+Users)[\\/]+[^\s\\/\"'<>:,;()]+")  # anybody's
-SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)(API|ACCESS|AUTH|PRIVATE)_?KEY(_|$)", re.IGNORECASE)
+COLOUR = r"(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)"  # of a traceback: its last letter is none of the path
+HOMES = re.compile(  # anybody's
+    rf"(?:(?<![\w-])|{COLOUR})(?:/home|/export/home|/Users|[A-Za-z]:[\\/]+Users)[\\/]+[^\s\\/\"'<>:,;()\x1b]+"
+)
+SECRET = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)(API|ACCESS|AUTH|PRIVATE)_?KEY(_|$)|(^|_)(KEY|PAT|PASS)$",
+    re.IGNORECASE,
+)
+LOGIN = re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)")  # jane:password@host
 # PNG, JPEG, GIF and WebP as base64, in which "/tmp" and "/pi/" stand by chance: a cut would spoil the picture
 PICTURE = re.compile(r"((?:iVBORw0KGgo|/9j/|R0lGOD|UklGR)[A-Za-z0-9+/\r\n]{100,}={0,2})")
 SHORTEST = 8  # characters of a secret: what is shorter may be a word of the text
@@ -26,7 +33,15 @@ def shareable(value, *given):
     given: folders or files of this call, absolute or relative to the workbook's root: their last part stays. Of the
     root, the homes and the folder of temporary files nothing stays; of a path of the user's elsewhere, not their name.
     """
-    return _replaced(value, [*_names(given), *((secret, CUT) for secret in secrets())], _user())
+    user = _user()  # as a folder somewhere else than in their home
+    found = re.compile(rf"(?<=[\\/]){re.escape(user)}(?![\w.@+~-])") if user else None
+    return _replaced(value, [*_names(given), *((secret, CUT) for secret in secrets())], found)
+
+
+def last(path):
+    """Last part of a path; nothing of it if that names a person."""
+    name, whole = PurePath(path).name, os.path.normpath(ROOT / Path(path).expanduser())
+    return CUT if whole == str(_home()) or HOMES.fullmatch(whole) or name == _user() else name
 
 
 def secrets():
@@ -42,18 +57,25 @@ def _names(given):
         whole = os.path.normpath(ROOT / Path(path).expanduser())
         for spelling in (path.rstrip("/"), whole, os.path.realpath(whole), os.path.relpath(whole, ROOT)):
             if not Path(whole).is_relative_to(ROOT):
-                found[spelling] = f"{CUT}/{PurePath(whole).name}"
-    for folder in (ROOT, Path.home(), tempfile.gettempdir()):
+                found[spelling] = CUT if last(whole) == CUT else f"{CUT}/{last(whole)}"
+    for folder in (ROOT, _home(), tempfile.gettempdir()):
         found |= {str(folder): CUT, os.path.realpath(folder): CUT, os.path.relpath(folder, ROOT): CUT}
     return sorted(((text, short) for text, short in found.items() if len(text) > 3), key=lambda pair: -len(pair[0]))
 
 
 def _user():
-    """What finds the user's name as a folder, somewhere else than in their home; None where they have no name."""
+    """Their name; None where they have none."""
     try:
-        return re.compile(rf"(?<=[\\/]){re.escape(getpass.getuser())}(?![\w.@+~-])")
+        return getpass.getuser()
     except (KeyError, OSError):  # as in a container
         return None
+
+
+def _home():
+    try:
+        return Path.home()
+    except RuntimeError:  # in a container, too
+        return ROOT
 
 
 def _replaced(value, names, user):
@@ -71,5 +93,5 @@ def _replaced(value, names, user):
 def _cut(text, names, user):
     for name, short in names:
         text = text.replace(name, short)
-    text = HOMES.sub(CUT, text)
+    text = LOGIN.sub(CUT, HOMES.sub(CUT, text))
     return user.sub(CUT, text) if user else text

@@ -41,8 +41,12 @@ def parse(argv=None):
     parser.add_argument("--backend", default="local", choices=("local", "dask"), help="who computes folds and flow")
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="of dask, e.g. tcp://127.0.0.1:8786")
     again = "run outputs/<dataset> again, elsewhere, and compare; data: --data-dir, as for the run"
-    parser.add_argument("--verify", default="", metavar="OUTPUTS", help=again)
+    parser.add_argument("--verify", metavar="OUTPUTS", help=again)
     args = parser.parse_args(argv)
+    recorded = ("dataset", "out_dir", "profile", "only", "seed", "force", "list")
+    if args.verify is not None and (given := [n for n in recorded if getattr(args, n) != parser.get_default(n)]):
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        parser.error(f"{named}: --verify repeats what the run in OUTPUTS was asked for")
     if (args.backend == "dask") != bool(args.scheduler):
         parser.error("--backend dask and --scheduler ADDRESS belong together")
     if args.jobs < 1:
@@ -182,7 +186,7 @@ def main(argv=None, folder=NOTEBOOKS):
     sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
     outcomes = []
     try:
-        if args.verify:
+        if args.verify is not None:
             return _verify.main(args, main)
         prepare(args.jobs, args.scheduler)  # first: the plan must look for data where the kernels will
         notebooks, plan = find(folder, args.only), make_plan(args)

@@ -16,6 +16,7 @@ def jane(monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/home/jane"))
     monkeypatch.setattr(getpass, "getuser", lambda: "jane")
     monkeypatch.setenv("HF_TOKEN", "hf_of-nobody-else")
+    monkeypatch.setenv("KAGGLE_KEY", "0123456789abcdef")
     monkeypatch.setenv("MY_TOKEN", "short")
     monkeypatch.setenv("KEYBOARD", "MY_TOKEN is short")  # no secret
 
@@ -35,6 +36,9 @@ def jane(monkeypatch):
         ("../../../../home/bob/x", "../../../..…/x"),
         ("https://a.org/home/page.html", "https://a.org/home/page.html"),
         ("Authorization: Bearer hf_of-nobody-else", "Authorization: Bearer …"),
+        ("key=0123456789abcdef", "key=…"),
+        ("\x1b[32m/home/bob\x1b[0m/a.py, \x1b[1m/home/jane/b.py", "\x1b[32m…\x1b[0m/a.py, \x1b[1m…/b.py"),
+        ("https://jane:pass@proxy.org:80/x, user@host", "https://…@proxy.org:80/x, user@host"),
         ("MY_TOKEN is short", "MY_TOKEN is short"),
         ("1/2 of notebooks/04.ipynb, https://doi.org/10.1/x", "1/2 of notebooks/04.ipynb, https://doi.org/10.1/x"),
     ],
@@ -43,12 +47,25 @@ def test_a_folder_is_cut_and_nothing_else(jane, text, shown):
     assert privacy.shareable({"a": [text, 1, None]}, "/home/jane/sets/casme2", "") == {"a": [shown, 1, None]}
 
 
-def test_a_user_without_a_name_is_no_error(monkeypatch):
+@pytest.mark.parametrize(
+    ("given", "shown"), [("/scratch/jane", "…"), ("/home/jane", "…"), ("/home/bob", "…"), ("/data/jane/sets", "sets")]
+)
+def test_a_folder_that_is_called_like_a_person_is_cut_too(jane, given, shown):
+    assert privacy.last(given) == shown
+    said = privacy.shareable(f"{given}: no such folder", given)
+    assert said == ("…: no such folder" if shown == "…" else "…/sets: no such folder")
+
+
+def test_a_user_without_a_name_or_a_home_is_no_error(monkeypatch):
     def nameless():
         raise KeyError("getpwuid(): uid not found")
 
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
     monkeypatch.setattr(getpass, "getuser", nameless)
-    assert privacy.shareable("plain") == "plain"
+    monkeypatch.setattr(Path, "home", homeless)
+    assert privacy.shareable("plain", "sets/casme2") == "plain"
 
 
 def test_a_picture_stays_as_it_is(jane):

@@ -237,4 +237,4 @@ def commit():
 
 def _shareable(value):
     """Parameters go into results that people share: of a path only its last folder."""
-    return str(value).rstrip("/").rsplit("/", 1)[-1] if isinstance(value, str) else value
+    return privacy.last(value) if isinstance(value, str) and "/" in value else value
