@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
 import numpy as np
-
 from threadpoolctl import threadpool_info
 
 from helpers import datasets, features, labels, models, workspace

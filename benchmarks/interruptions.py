@@ -3,7 +3,7 @@
     python benchmarks/interruptions.py [KILLS] [SEED] [NOTEBOOKS]
 
 One run is left in peace. Another one is stopped at random moments and started again: by Ctrl-C (SIGINT), SIGTERM,
-SIGKILL of the runner alone, whose kernels have to notice, and SIGKILL of everything at once, as when the power fails.
+SIGKILL of the runner alone, whose kernels have to notice, and SIGKILL of everything at once.
 After each, every file under its final name must be whole, and no finished fold may be fitted again; when it has come to
 its end, every number must be that of the run in peace, and it begins anew. Exit status 1 if anything was lost.
 """
@@ -30,7 +30,7 @@ import pandas as pd
 from helpers import _verify
 from helpers.workspace import CACHE_VARIABLE, ROOT
 
-WAYS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "power": signal.SIGKILL}
+WAYS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "SIGKILL of all": signal.SIGKILL}
 UNFINISHED = re.compile(r"^\.|^partial\.")  # names of files at work
 
 
@@ -51,7 +51,7 @@ def start(place, only):
 def stop(runner, way):
     """Send the signal; seconds until the runner was gone."""
     began = time.monotonic()
-    if way == "power":
+    if way == "SIGKILL of all":
         for group in groups_of(runner.pid):
             os.killpg(group, signal.SIGKILL)
     else:

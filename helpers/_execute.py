@@ -103,7 +103,11 @@ def execute(notebook, plan):
     results, stamp = plan.outputs / notebook.stem, plan.stamp(notebook)
     before, start_key, start = _files(results), key(notebook, plan), time.monotonic()
     try:
-        stamp.unlink(missing_ok=True)
+        for last in (
+            stamp,
+            plan.copy(notebook),
+        ):  # on a full disk the copy of an earlier run would be taken for this one's
+            last.unlink(missing_ok=True)
         _papermill(notebook, plan)
         outcome = _finished(notebook.stem, results, before)
         outcome.audit = _audit(results / PREDICTIONS, before)

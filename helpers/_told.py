@@ -12,7 +12,8 @@ from helpers import _execute
 def result(outcome, copy):
     """How a notebook ended, in a line."""
     status = f"{outcome.status}: {outcome.why}" if outcome.why else outcome.status
-    return f"{outcome.seconds:.0f} s  {status}" + (f"\n    see {copy}" if outcome.status == "FAILED" else "")
+    more = f"\n    see {copy}" if outcome.status == "FAILED" and copy.is_file() else ""
+    return f"{outcome.seconds:.0f} s  {status}{more}"
 
 
 def _wrote(outcome):

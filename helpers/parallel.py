@@ -111,8 +111,13 @@ def _hold_alike(client):
             raise WorkbookError(f"dask's worker {worker} has {threads} threads", remedy=REMEDY)
 
 
-@lru_cache(maxsize=1)  # as this process has loaded it, whatever becomes of the files
 def _kit():
     """{what results depend on: its version}, of the process that this runs in."""
-    code = storage.digest(*sorted((workspace.ROOT / "helpers").rglob("*.py")))
-    return {"Python": platform.python_version(), **workspace.versions(workspace.COMPUTING), "the workbook": code}
+    detectors = ", ".join(sorted(path.name for path in workspace.models_dir().glob("*"))) or "none"
+    versions = {"Python": platform.python_version(), **workspace.versions(workspace.COMPUTING)}
+    return {**versions, "the workbook": _code(), f"face detectors (${workspace.MODELS_VARIABLE})": detectors}
+
+
+@lru_cache(maxsize=1)  # as this process has loaded it, whatever becomes of the files
+def _code():
+    return storage.digest(*sorted((workspace.ROOT / "helpers").rglob("*.py")))

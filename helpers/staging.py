@@ -65,7 +65,7 @@ def unpack(archive, folder, name=None):
             members = [member for member in content.infolist() if not member.filename.startswith(JUNK)]
             for member in members:
                 _refuse(member, name)
-            if len({member.filename for member in members}) < len(members):
+            if len({member.filename.casefold() for member in members}) < len(members):  # one file on many disks
                 raise WorkbookError("two members have one name", file=name, remedy="zip the dataset's own folder")
             needed = sum(member.file_size for member in members)
             if needed > max(SMALL, DENSEST * os.path.getsize(archive)):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from helpers.workspace import Unwritable
+from helpers.workspace import CACHE_VARIABLE, Unwritable
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -60,9 +60,12 @@ def lock(folder, wait=False):
     with open(Path(folder) / ".lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:
+        except BlockingIOError as error:
             remedy = "wait until it ends, or give this run another --out-dir"
             raise Unwritable("another run is writing here", file=folder, remedy=remedy) from error
+        except OSError as error:  # as on some disks of clusters
+            remedy = f"give --out-dir (results) or ${CACHE_VARIABLE} (caches) a folder on another disk"
+            raise Unwritable(f"this disk knows no locks ({error.strerror})", file=folder, remedy=remedy) from error
         yield
 
 

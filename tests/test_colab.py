@@ -139,6 +139,11 @@ def test_a_zip_that_states_no_times_and_one_that_contradicts_itself(tmp_path):
         file.writestr("x/y", b"1")
     with pytest.raises(WorkbookError, match="cannot be read"):
         staging.unpack(archive, tmp_path / "b")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("x/a.png", b"1")
+        file.writestr("x/A.png", b"2")
+    with pytest.raises(WorkbookError, match="two members have one name"):
+        staging.unpack(archive, tmp_path / "c")
 
 
 def link():

@@ -281,10 +281,12 @@ def test_an_unavailable_backbone_still_has_its_cost():
 
 # ------------------------------------------------------------------------------------------------ the Hub
 
+COMMIT = "0a" * 20
+
 
 def test_the_hub_asks_for_timm_only_when_it_is_used(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
-    feature = HubEmbedding("timm/resnet18.a1_in1k").fit(PICTURES)
+    feature = HubEmbedding(f"timm/resnet18.a1_in1k@{COMMIT}").fit(PICTURES)
     with pytest.raises(WorkbookError, match="need the package timm. What to do: pip install 'timm>=1.0'"):
         feature.transform(PICTURES)
 
@@ -298,7 +300,7 @@ def timm(monkeypatch):
 
     def create_model(name, pretrained, num_classes):
         assert pretrained and num_classes == 0
-        if name != "hf-hub:someone/network":
+        if name != f"hf-hub:someone/network@{COMMIT}":
             raise RuntimeError("no such repository")
         made.append(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 16), torch.nn.Flatten()))
         return made[-1]
@@ -313,14 +315,21 @@ def timm(monkeypatch):
 
 
 def test_a_network_of_the_hub_by_name(timm):
-    feature = HubEmbedding("someone/network").fit(PICTURES)
+    feature = HubEmbedding(f"someone/network@{COMMIT}").fit(PICTURES)
     found = feature.transform(PICTURES)
     assert found.shape == (5, 4) and feature.get_feature_names_out().tolist() == [f"hub_000{k}" for k in range(4)]
     grey = np.full((1, 40, 40), 51, np.uint8)  # a fifth of 255, becomes -.6
     expected = timm[0][0].bias - 0.6 * timm[0][0].weight.sum(dim=(1, 2, 3))
     assert np.allclose(feature.transform(np.repeat(grey[..., None], 3, axis=-1))[0], expected.numpy(), atol=1e-5)
-    with pytest.raises(Unavailable, match="'someone/else' could not be had from the Hub.*no such repository"):
-        HubEmbedding("someone/else").fit_transform(PICTURES)
+    with pytest.raises(Unavailable, match="'someone/else@[0a]*' could not be had from the Hub.*no such repository"):
+        HubEmbedding(f"someone/else@{COMMIT}").fit_transform(PICTURES)
+
+
+@pytest.mark.parametrize("name", ["someone/network", "someone/network@main", f"someone/network@{'0' * 7}"])
+def test_a_network_of_the_hub_that_may_change_is_refused(timm, name):
+    with pytest.raises(WorkbookError, match="may change. What to do: name its commit.* someone/network@<40 hex"):
+        HubEmbedding(name).fit_transform(PICTURES)
+    assert not timm
 
 
 # ------------------------------------------------------------------------------------------------ notebook 03's path

@@ -94,7 +94,7 @@ def bare(monkeypatch):
         monkeypatch.setenv(workspace.SCHEDULER_VARIABLE, made[0].scheduler_address)
         return made[0].scheduler_address
 
-    monkeypatch.setattr(parallel, "WAIT", 0.5)
+    monkeypatch.setattr(parallel, "WAIT", 1)
     yield make
     for cluster in made:
         cluster.close()
@@ -191,6 +191,8 @@ def test_flow_is_that_of_this_process_and_bad_clips_are_named_alike(cluster, dem
     assert len(there.values) == 11 and there.left_out.equals(alone.left_out)
     monkeypatch.setenv(workspace.SCHEDULER_VARIABLE, "tcp://127.0.0.1:1")  # what is stored asks no scheduler
     assert np.array_equal(measure("there").values, alone.values)
+    with pytest.raises(WorkbookError, match="no dask scheduler answers"):
+        measure("elsewhere")
 
 
 def test_work_goes_to_all_workers_in_order_and_shared_things_travel_once(cluster):
@@ -267,6 +269,12 @@ def test_workers_that_are_not_as_this_process_are_refused(bare, monkeypatch):
     refused("has 2 threads")
     monkeypatch.setattr(parallel, "_kit", lambda: {"numpy": str(os.urandom(4))})
     refused("has numpy")
+
+
+def test_a_worker_that_would_find_faces_otherwise_is_refused(cluster, monkeypatch, tmp_path):
+    monkeypatch.setenv(workspace.MODELS_VARIABLE, str(tmp_path))  # here there is no YuNet, or other than there
+    (tmp_path / "another.onnx").touch()
+    refused("has face detectors")
 
 
 def test_a_worker_without_the_workbook_is_refused(started, bare, tmp_path, monkeypatch):

@@ -1,13 +1,15 @@
 """A run is held against what it is repeated to: the same numbers, or which ones differ and by how much."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from helpers import _verify, run
-from helpers.workspace import WorkbookError
+from helpers.workspace import CACHE_VARIABLE, WorkbookError
 
 RECORD = {
     "parameters": {"DATASET": "demo", "DATA_DIR": "", "ANNOTATIONS": "", "OUT_DIR": "out", "PROFILE": "tiny", "SEED": 3}
@@ -89,6 +91,38 @@ def test_what_is_needed_to_repeat_a_run_is_asked_for(outputs, capsys, change, to
         (outputs / name / "run.json").write_text(json.dumps(record))
     with pytest.raises(WorkbookError, match=told):
         verified(outputs, outputs, capsys)
+
+
+def test_a_renamed_folder_is_held_against_the_dataset_of_its_run(outputs, tmp_path, capsys):
+    again = shutil.copytree(outputs, tmp_path / "again")
+    assert verified(outputs.rename(outputs.with_name("demo-before")), again, capsys)[0] == 0
+
+
+def test_nothing_is_taken_from_the_cache_of_the_run(outputs, tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    used = []
+
+    def repeat(words):
+        used.append(os.environ[CACHE_VARIABLE])
+        shutil.copytree(outputs, f"{words[words.index('--out-dir') + 1]}/demo")
+        return 0
+
+    assert _verify.main(run.parse(["--verify", str(outputs)]), repeat) == 0
+    assert not Path(used[0]).exists() and os.environ[CACHE_VARIABLE] == str(tmp_path / "cache")
+
+
+def test_no_numbers_are_not_the_same_numbers(outputs, capsys):
+    for path in (*outputs.rglob("*.csv"), *outputs.rglob("scores.json")):
+        path.unlink()
+    with pytest.raises(WorkbookError, match="left no numbers"):
+        verified(outputs, outputs, capsys)
+
+
+@pytest.mark.parametrize("words", [("--profile", "full"), ("--force",), ("--only", "01")])
+def test_options_that_the_run_had_are_not_asked_for_again(words, capsys):
+    with pytest.raises(SystemExit):
+        run.parse(["--verify", "outputs/demo", *words])
+    assert f"{words[0]}: --verify repeats" in capsys.readouterr().err
 
 
 def test_a_folder_without_runs_is_named(tmp_path, capsys):

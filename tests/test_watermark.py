@@ -81,6 +81,8 @@ class Home:
 
     def _film(self):
         """A recording of somebody of the dataset, larger, so that the detector finds the face under the pattern."""
+        if faces.detector()[0] != "YuNet":
+            pytest.skip("YuNet is neither here nor to be had, and nothing else finds a face under the pattern")
         for row in self.samples.itertuples(index=False):
             pictures = [watermark.mark(frames.image(path)) for path in frames.files(row.path).values()]
             pictures = [cv2.resize(one, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for one in pictures]
@@ -179,14 +181,16 @@ def test_with_show_faces_the_search_finds_them(home, results):
 
 
 def test_a_failure_names_nobody(home):
-    """A traceback holds folders."""
-    folder = home.folder / "broken"
-    folder.mkdir()
-    (folder / "CASME2-coding-20190701.xlsx").write_bytes(b"no spreadsheet")
-    done = home.run("failed", "--annotations", folder / "CASME2-coding-20190701.xlsx", "--only", "02")
-    assert done.returncode == 1 and "FAILED" in done.stdout
-    search = Search(home, "failed")
-    assert not search.names and {"executed", "report.html"} <= search.places
+    """A message and a traceback hold folders."""
+    sheet = home.folder / "broken" / "CASME2-coding-20190701.xlsx"
+    sheet.parent.mkdir()
+    sheet.write_bytes(b"no spreadsheet")
+    for out, options, more in (("told", ("--annotations", sheet), {}), ("traced", (), {"SEED": "no number"})):
+        done = home.run(out, *options, "--only", "02", **more)
+        assert done.returncode == 1 and "FAILED" in done.stdout
+        search = Search(home, out)
+        assert not search.names and {"executed", "report.html"} <= search.places
+        assert ("Traceback" in (home.folder / out / "casme2/executed/02_optical_flow.ipynb").read_text()) == bool(more)
 
 
 @pytest.mark.skipif(not SLOW, reason="MICROEXPRESSION_SLOW is not set")

@@ -1,9 +1,10 @@
 """Embeddings of stills by any network of the Hugging Face Hub that timm knows, asked for by name.
 
 timm: Wightman 2019, doi:10.5281/zenodo.4414861. It is no part of the workbook's packages and is imported only when a
-network is asked for. What a name stands for may change on the Hub: "timm/resnet18.a1_in1k@<revision>" keeps it.
+network is asked for. What a name stands for may change on the Hub, so that its commit belongs to the name.
 """
 
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -16,14 +17,16 @@ from helpers.weights import Unavailable
 from helpers.workspace import WorkbookError
 
 LISTED = False  # nothing of the workbook depends on it
+COMMIT = re.compile(r"@[0-9a-f]{40}$")
 
 
 class HubEmbedding(RowByRow):
     """Stills (n, H, W, 3) RGB or (n, H, W) grey uint8 -> (n, d) float32; d is the network's own width.
 
-    name: repository on the Hub, such as "timm/resnet18.a1_in1k". batch: pictures at a time. Pictures are prepared as
-    the network's own configuration says: size, crop, mean and standard deviation. Rows are kept on disk by picture,
-    name and versions. Raises WorkbookError without timm, Unavailable where the network can't be had.
+    name: repository on the Hub and its commit, such as "timm/resnet18.a1_in1k@<40 hexadecimal digits>". batch:
+    pictures at a time. Pictures are prepared as the network's own configuration says: size, crop, mean and standard
+    deviation. Rows are kept on disk by picture, name and versions. Raises WorkbookError without timm or a commit,
+    Unavailable where the network can't be had.
     """
 
     TAKES = "stills"
@@ -46,6 +49,9 @@ class HubEmbedding(RowByRow):
 @lru_cache(maxsize=1)
 def _network(name):
     """(network without its last layer, preparation) of a repository on the Hub."""
+    if not COMMIT.search(name):
+        remedy = f"name its commit, as the Hub shows it under Files: {name.partition('@')[0]}@<40 hexadecimal digits>"
+        raise WorkbookError(f"what {name!r} stands for may change", remedy=remedy)
     timm = _timm()
     try:
         network = timm.create_model(f"hf-hub:{name}", pretrained=True, num_classes=0)
