@@ -15,6 +15,7 @@ from helpers import parallel, storage, workspace
 # Bytes by which a worker may grow. loky takes 300 MB for a leak, ends the worker and starts another one; torch alone
 # takes 650 MB when the first network asks for it, so that all had to be imported a second time.
 GROWTH = 4 * 10**9
+IDLE = 60  # seconds after which workers end that have nothing to do; no sooner do those whose notebook was killed
 
 
 def each(keys, fit, context="", store=None, label="folds"):
@@ -24,7 +25,7 @@ def each(keys, fit, context="", store=None, label="folds"):
     lies in the folder `store` under another one is fitted again. label: of the progress bar.
     """
     work = (delayed(_once)(fit, *key, context, store) for key in keys)
-    here = {"backend": "loky", "n_jobs": workspace.jobs(), "inner_max_num_threads": 1}
+    here = {"backend": "loky", "n_jobs": workspace.jobs(), "inner_max_num_threads": 1, "idle_worker_timeout": IDLE}
     with parallel.backend(fit, **here):
         bar = {"total": len(keys), "desc": label, "mininterval": 5, "leave": False, "disable": not workspace.watched()}
         return list(tqdm(Parallel(return_as="generator")(work), **bar))
