@@ -21,7 +21,8 @@ case "${1:-}" in
     set_up_colab_versions
     # what those versions say among themselves is not ours to mend
     exec "$ROOT/.venv-colab/bin/python" -m pytest -W "ignore:Parsing dates involving:DeprecationWarning" \
-        -W "ignore:scipy.optimize:DeprecationWarning" --ignore=tests/test_workbook.py "$@"
+        -W "ignore:scipy.optimize:DeprecationWarning" \
+        -W "ignore:datetime.datetime.utcnow:DeprecationWarning" --ignore=tests/test_workbook.py "$@"
     ;;
 esac
 if [ $# = 0 ] && "$PYTHON" -c 'import xdist' 2>/dev/null; then # all of them: two processes take turns at whole files
