@@ -7,6 +7,7 @@ time, and are compared without those columns. Figures are made from these number
 import json
 import os
 import re
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,14 +31,16 @@ def main(args, run):
     records = _records(folder)
     words = _call(records, args)
     base = folder.parent if (folder / "run.json").is_file() else folder
-    with tempfile.TemporaryDirectory(prefix="verify-") as place, _no_cache(place):
-        status = run([*words, "--out-dir", place])
-        if status:
-            return status
-        again = Path(place, words[words.index("--dataset") + 1])
-        for line in _differences(records, _records(again)):
-            print(line)
-        found = {path: verdict for name in records for path, verdict in compare(base / name, again / name).items()}
+    place = Path(tempfile.mkdtemp(prefix="verify-"))
+    with _no_cache(place):
+        status = run([*words, "--out-dir", str(place)])
+    if status:
+        print(f"\nNothing was compared: the run did not end well. What it left is kept in {place}.")
+        return status
+    again = place / words[words.index("--dataset") + 1]
+    for line in _differences(records, _records(again)):
+        print(line)
+    found = {path: verdict for name in records for path, verdict in compare(base / name, again / name).items()}
     for path, verdict in found.items():
         if verdict not in (SAME, TIMED):
             print(f"{path}: {verdict}")
@@ -45,17 +48,22 @@ def main(args, run):
         raise WorkbookError("these notebooks left no numbers", file=folder, remedy="name others, which keep tables")
     same = sum(verdict in (SAME, TIMED) for verdict in found.values())
     print(f"\n{same} of {len(found)} files of {len(records)} notebook{'s' * (len(records) > 1)} are the same.")
-    return int(same < len(found))
+    if same < len(found):
+        print(f"The other results are kept in {place}.")
+        return 1
+    shutil.rmtree(place)
+    return 0
 
 
 @contextmanager
 def _no_cache(place):
     """What earlier runs remembered (flow, embeddings, models) is computed again, too."""
     before = os.environ.get(CACHE_VARIABLE)
-    os.environ[CACHE_VARIABLE] = str(Path(place, "cache"))
+    os.environ[CACHE_VARIABLE] = str(place / "cache")
     try:
         yield
     finally:
+        shutil.rmtree(place / "cache", ignore_errors=True)
         del os.environ[CACHE_VARIABLE]
         os.environ.update({CACHE_VARIABLE: before} if before else {})
 
@@ -73,9 +81,18 @@ def _compared(one, other):
         return f"only {'before' if one.is_file() else 'now'}"
     if one.read_bytes() == other.read_bytes():
         return SAME
-    if one.suffix == ".json":
-        first, second = (json.loads(path.read_text(encoding="utf-8")) for path in (one, other))
-        return TIMED if first | {"timestamp": ""} == second | {"timestamp": ""} else "differs"
+    try:
+        return _scores(one, other) if one.suffix == ".json" else _tables(one, other)
+    except (ValueError, TypeError) as error:  # cut short, or no text: that is what was to be found out
+        return f"cannot be read ({error})"
+
+
+def _scores(one, other):
+    first, second = (json.loads(path.read_text(encoding="utf-8")) for path in (one, other))
+    return TIMED if first | {"timestamp": ""} == second | {"timestamp": ""} else "differs"
+
+
+def _tables(one, other):
     import numpy as np
     import pandas as pd
 
@@ -85,7 +102,9 @@ def _compared(one, other):
     if first.equals(second):
         return TIMED
     if list(first) != list(second) or len(first) != len(second):
-        return f"{len(first)} rows of {', '.join(first)}; now {len(second)} of {', '.join(second)}"
+        gone, new = (", ".join(a.columns.difference(b.columns)) for a, b in ((first, second), (second, first)))
+        columns = f"{f'; no longer {gone}' * bool(gone)}{f'; new {new}' * bool(new)}"
+        return f"{len(first)} rows, now {len(second)}{columns}"
     changed = [name for name in first if not first[name].equals(second[name])]
     numbers = [
         first[changed].apply(pd.to_numeric, errors="coerce"),
@@ -93,7 +112,7 @@ def _compared(one, other):
     ]
     most = np.nanmax(np.abs((numbers[0] - numbers[1]).to_numpy()), initial=0)
     rows = int((first[changed] != second[changed]).any(axis=1).sum())
-    return f"{rows} of {len(first)} rows differ in {', '.join(changed)}, numbers by up to {most:.2g}"
+    return f"{rows} of {len(first)} rows differ in {', '.join(changed)}" + f", numbers by up to {most:.2g}" * bool(most)
 
 
 def _records(folder):
@@ -102,12 +121,22 @@ def _records(folder):
         [folder] if (folder / "run.json").is_file() else sorted(path.parent for path in folder.glob("[0-9]*/run.json"))
     )
     if not found:
-        remedy = "name outputs/<dataset>, or the folder of one notebook in it"
+        below = [path.parent.parent.name for path in folder.glob("*/[0-9]*/run.json")]
+        remedy = f"name {folder.name}/{below[0] if below else '<dataset>'}, or the folder of one notebook in it"
         raise WorkbookError("no notebook has finished here", file=folder, remedy=remedy)
     if [path.name[:2] for path in found] == [LAST]:
         remedy = "verify outputs/<dataset>: it sums up what all the others wrote"
         raise WorkbookError("this notebook cannot be verified alone", file=folder, remedy=remedy)
-    return {path.name: json.loads((path / "run.json").read_text(encoding="utf-8")) for path in found}
+    return {path.name: _record(path / "run.json") for path in found}
+
+
+def _record(path):
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        _ = record["parameters"]["DATASET"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WorkbookError("this is no record of a run", file=path, remedy="run the notebook again") from error
+    return record
 
 
 def _call(records, args):

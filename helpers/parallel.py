@@ -19,6 +19,7 @@ import joblib
 from helpers import storage, workspace
 from helpers.workspace import WorkbookError
 
+TRIALS = 3  # of handing out what is shared, while workers come and go
 WAIT = 10  # seconds for the scheduler to answer, and for its first worker
 REMEDY = (
     "start `dask scheduler`, and `dask worker ADDRESS --nthreads 1` once for each core, all with PYTHONPATH=<this "
@@ -45,12 +46,21 @@ def backend(*shared, **local):
     with Client(address, timeout=WAIT, set_as_default=False) as client:
         _hold_alike(client)
         try:
-            with joblib.parallel_config(_cluster(client, shared)):
+            with joblib.parallel_config(_given_to_all(client, shared)):
                 yield
-        except (KilledWorker, CancelledError) as error:  # a task killed one worker after another; nobody is left
+        except (KilledWorker, CancelledError) as error:  # one worker after another; nobody is left
             problem = f"the scheduler at {address} or its workers were lost ({error})"
             remedy = "see there why (memory?), start them anew, and run this again: what is finished stays"
             raise WorkbookError(problem, remedy=remedy) from error
+
+
+def ready(address):
+    """WorkbookError as `backend`, before any work is begun."""
+    check(address)
+    from distributed import Client
+
+    with Client(address, timeout=WAIT, set_as_default=False) as client:
+        _hold_alike(client)
 
 
 def check(address):
@@ -67,6 +77,16 @@ def check(address):
                 raise ConnectionError("it hung up")
     except (OSError, ValueError) as error:
         raise WorkbookError(f"no dask scheduler answers at {address}", remedy=REMEDY) from error
+
+
+def _given_to_all(client, shared):
+    """A backend whose workers hold what is shared; dask ends in a KeyError where one of them is lost meanwhile."""
+    for trial in range(TRIALS):
+        try:
+            return _cluster(client, shared)
+        except (KeyError, OSError) as error:
+            if trial == TRIALS - 1:
+                raise CancelledError(f"{TRIALS} times, while data were handed out") from error
 
 
 def _cluster(client, shared):

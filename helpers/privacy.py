@@ -21,6 +21,8 @@ SECRET = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)(API|ACCESS|AUTH|PRIVATE)_?KEY(_|$)|(^|_)(KEY|PAT|PASS)$",
     re.IGNORECASE,
 )
+NESTED = re.compile(r"(?<![\w/:.-])(?:/[\w.@+~-]+)+/(?:home|users)/[^\s\\/\"'<>:,;()\x1b]+")  # of a cluster
+TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}|(?<=Bearer )\S{16,}")  # wherever it was kept
 LOGIN = re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)")  # jane:password@host
 # PNG, JPEG, GIF and WebP as base64, in which "/tmp" and "/pi/" stand by chance: a cut would spoil the picture
 PICTURE = re.compile(r"((?:iVBORw0KGgo|/9j/|R0lGOD|UklGR)[A-Za-z0-9+/\r\n]{100,}={0,2})")
@@ -93,5 +95,6 @@ def _replaced(value, names, user):
 def _cut(text, names, user):
     for name, short in names:
         text = text.replace(name, short)
-    text = LOGIN.sub(CUT, HOMES.sub(CUT, text))
+    for cut in (HOMES, NESTED, LOGIN, TOKEN):
+        text = cut.sub(CUT, text)
     return user.sub(CUT, text) if user else text

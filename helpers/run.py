@@ -117,7 +117,7 @@ def prepare(jobs, scheduler=""):
     scheduler: address of dask's, where it computes. WorkbookError where nobody answers.
     """
     if scheduler:
-        parallel.check(scheduler)
+        parallel.ready(scheduler)
         os.environ[workspace.SCHEDULER_VARIABLE] = scheduler
     share = max(1, workspace.cores() // jobs)
     os.environ.update(dict.fromkeys(workspace.THREAD_VARIABLES, "1"))
@@ -194,6 +194,7 @@ def main(argv=None, folder=NOTEBOOKS):
             _told.listing(notebooks, plan)
             return 0
         workspace.out_dir(plan.outputs / "executed")
+        workspace.usable_cache()
         with storage.lock(plan.outputs):
             shutil.rmtree(plan.outputs / "executed" / ".running", ignore_errors=True)  # of a run that was killed
             print(

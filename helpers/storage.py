@@ -103,5 +103,5 @@ def reserve(path):
 
 def no_room(error, path):
     """Unwritable that says so, of an OSError whose number is one of FULL. path: what was to be written."""
-    remedy = "free some disk, or give --out-dir a folder on another one"
+    remedy = f"free some disk, or give --out-dir (results) or ${CACHE_VARIABLE} (caches) a folder on another one"
     return Unwritable(f"it could not be written ({error.strerror.lower()})", file=path, remedy=remedy)

@@ -146,14 +146,22 @@ def models_dir():
 
 def out_dir(given=""):
     """Root of everything written: the argument, else ./outputs. Made if absent, checked to be writable."""
-    folder = path(given or "outputs")
+    return _writable(path(given or "outputs"), "outputs", "--out-dir; --out of helpers.predict")
+
+
+def usable_cache():
+    """Folder of all that `cache_dir` names, made if absent. Raises Unwritable."""
+    return _writable(cache_dir(""), "the cache", f"${CACHE_VARIABLE}")
+
+
+def _writable(folder, what, setting):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        remedy = "name a folder you may write to (--out-dir; --out of helpers.predict)"
-        raise Unwritable(f"cannot write outputs here ({error.strerror})", file=folder, remedy=remedy) from error
+        remedy = f"name a folder you may write to ({setting})"
+        raise Unwritable(f"cannot write {what} here ({error.strerror})", file=folder, remedy=remedy) from error
     return folder
 
 

@@ -114,6 +114,15 @@ def test_a_second_run_on_the_same_outputs_is_refused_by_name(workbook):
     assert not workbook.executed("00_a.ipynb").exists()
 
 
+def test_a_cache_that_cannot_be_written_is_named_before_anything_runs(workbook, tmp_path, monkeypatch):
+    workbook.add("00_a", RECORD, "record()")
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv(workspace.CACHE_VARIABLE, str(tmp_path / "a file"))
+    status, said = finish(start(workbook))
+    assert status == 1 and "cannot write the cache here" in said and f"${workspace.CACHE_VARIABLE}" in said
+    assert not workbook.executed("00_a.ipynb").exists()
+
+
 def test_a_disk_that_knows_no_locks_is_not_taken_for_another_run(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

@@ -208,6 +208,27 @@ def test_work_goes_to_all_workers_in_order_and_shared_things_travel_once(cluster
     assert packed[0] < 9 <= packed[1]
 
 
+def test_a_worker_lost_while_data_are_handed_out_is_no_end(cluster, monkeypatch):
+    """Only dask's own error is planted: the moment is too short to be met."""
+    tried, made = [], parallel._cluster
+
+    def lost(times):
+        def give(client, shared):
+            tried.append(times)
+            if len(tried) <= times:
+                raise KeyError("tcp://127.0.0.1:1")
+            return made(client, shared)
+
+        tried.clear()
+        monkeypatch.setattr(parallel, "_cluster", give)
+
+    lost(2)
+    with parallel.backend():
+        assert len(Parallel()(delayed(process_of)(k) for k in range(3))) == 3
+    lost(9)
+    refused("were lost .*while data were handed out")
+
+
 def test_an_error_of_a_worker_arrives_as_itself(cluster):
     with pytest.raises(WorkbookError) as caught, parallel.backend():
         Parallel()(delayed(refuse)(k) for k in (7, 7))

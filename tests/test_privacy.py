@@ -38,6 +38,8 @@ def jane(monkeypatch):
         ("Authorization: Bearer hf_of-nobody-else", "Authorization: Bearer …"),
         ("key=0123456789abcdef", "key=…"),
         ("\x1b[32m/home/bob\x1b[0m/a.py, \x1b[1m/home/jane/b.py", "\x1b[32m…\x1b[0m/a.py, \x1b[1m…/b.py"),
+        ("'/mnt/nfs/home/bob/x', /scratch/users/bob: no", "'…/x', …: no"),
+        ("hf_ABCDEFGHIJKLMNOPQRSTUVWX of `huggingface-cli login`", "… of `huggingface-cli login`"),
         ("https://jane:pass@proxy.org:80/x, user@host", "https://…@proxy.org:80/x, user@host"),
         ("MY_TOKEN is short", "MY_TOKEN is short"),
         ("1/2 of notebooks/04.ipynb, https://doi.org/10.1/x", "1/2 of notebooks/04.ipynb, https://doi.org/10.1/x"),

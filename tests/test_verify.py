@@ -111,6 +111,27 @@ def test_nothing_is_taken_from_the_cache_of_the_run(outputs, tmp_path, monkeypat
     assert not Path(used[0]).exists() and os.environ[CACHE_VARIABLE] == str(tmp_path / "cache")
 
 
+def test_what_is_damaged_is_told_and_the_other_results_are_kept(outputs, tmp_path, capsys):
+    again = shutil.copytree(outputs, tmp_path / "again")
+    (outputs / "04_b" / "scores.json").write_text('{"timestamp": ')
+    (outputs / "01_a" / "tables" / "time.csv").write_bytes(b"\xff\xfe\x00")
+    status, said, _ = verified(outputs, again, capsys)
+    assert status == 1 and "4 of 6 files" in said and said.count("cannot be read") == 2
+    kept = Path(said.partition("are kept in ")[2].strip()[:-1])
+    assert (kept / "demo" / "04_b" / "scores.json").exists()
+    shutil.rmtree(kept)
+    (outputs / "04_b" / "run.json").write_text("{}")
+    with pytest.raises(WorkbookError, match="no record of a run"):
+        verified(outputs, again, capsys)
+
+
+def test_a_run_that_fails_is_kept_and_nothing_is_compared(outputs, capsys):
+    assert _verify.main(run.parse(["--verify", str(outputs)]), lambda words: 1) == 1
+    said = capsys.readouterr().out
+    assert "Nothing was compared" in said
+    shutil.rmtree(said.partition("kept in ")[2].strip()[:-1])
+
+
 def test_no_numbers_are_not_the_same_numbers(outputs, capsys):
     for path in (*outputs.rglob("*.csv"), *outputs.rglob("scores.json")):
         path.unlink()
@@ -128,3 +149,8 @@ def test_options_that_the_run_had_are_not_asked_for_again(words, capsys):
 def test_a_folder_without_runs_is_named(tmp_path, capsys):
     assert run.main(["--verify", str(tmp_path)]) == 2
     assert "no notebook has finished here" in capsys.readouterr().err
+
+
+def test_the_folder_above_is_put_right(outputs, capsys):
+    assert run.main(["--verify", str(outputs.parent)]) == 2
+    assert "name out/demo" in capsys.readouterr().err
