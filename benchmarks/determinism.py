@@ -83,7 +83,7 @@ def main(other=OTHER):
         place = Path(base, "other")
         command = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(place)]
         subprocess.run([*command, f"opencv-python-headless=={other}"], check=True)
-        variants = {"first": (1, ""), "again": (1, ""), "2 threads": (2, ""), f"OpenCV {other}": (1, str(place))}
+        variants = {"first": (1, ""), "again": (1, ""), "with 2 threads": (2, ""), f"OpenCV {other}": (1, str(place))}
         arrays = {}
         for name, (threads, path) in variants.items():
             target = Path(base, f"{name}.npz")
@@ -110,7 +110,7 @@ def main(other=OTHER):
             f"{name}: {len(table) - len(differ)} of {len(table)} stages are the same to the last bit"
             + (f"; {told}" if told else "")
         )
-    _record.write("determinism", f"OpenCV {cv2.__version__}. " + ". ".join(parts))
+    _record.write("determinism", f"against one thread and OpenCV {cv2.__version__}, {'. '.join(parts)}")
 
 
 if __name__ == "__main__":
