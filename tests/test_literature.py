@@ -298,6 +298,11 @@ def test_the_network_of_ten_papers_is_the_one_computed_by_hand(toy):
     weights = nx.to_numpy_array(toy, [*"abcd"], weight="count")
     leading = np.linalg.eigh(weights)[1][:, -1]
     assert table.eigenvector[[*"abcd"]].to_numpy() == pytest.approx(np.abs(leading))
+    again = nx.Graph()
+    again.add_nodes_from(sorted(toy.nodes(data=True), reverse=True))
+    again.add_edges_from(toy.edges(data=True))
+    other = network.compute_centrality(again).set_index("term").loc[table.index]
+    assert other.eigenvector.tolist() == table.eigenvector.tolist(), "to the last digit, in whatever order terms come"
 
 
 def test_every_edge_leads_back_to_papers_that_have_both_terms(toy):

@@ -82,17 +82,17 @@ def compute_centrality(graph, community=None):
     the papers shared, in the largest component (0 outside it); core: the largest k such that the term is in a group in
     which everyone has k neighbours; role: centre (the innermost core), rim (at most half of its k), or between.
     """
-    largest = graph.subgraph(max(nx.connected_components(graph), key=len))
-    vector = (
-        nx.eigenvector_centrality_numpy(largest, weight="count") if len(largest) > 2 else dict.fromkeys(largest, 1.0)
-    )
+    largest = sorted(max(nx.connected_components(graph), key=len))
+    # networkx leaves this to ARPACK, which starts anywhere and ends elsewhere in the last digits each time
+    vector = np.linalg.eigh(nx.to_numpy_array(graph, largest, weight="count"))[1][:, -1]
+    vector = dict(zip(largest, np.abs(vector), strict=True)) if len(largest) > 2 else dict.fromkeys(largest, 1.0)
     core = nx.core_number(graph)
     innermost = max(core.values())
     table = pd.DataFrame({
         "papers": dict(graph.nodes(data="count")), "degree": nx.degree_centrality(graph),
         "betweenness": nx.betweenness_centrality(graph, weight="distance"), "eigenvector": vector, "core": core,
     })  # fmt: skip
-    table["eigenvector"] = table.eigenvector.fillna(0).abs()
+    table["eigenvector"] = table.eigenvector.fillna(0)
     table["role"] = ["centre" if k == innermost else "rim" if k <= innermost / 2 else "between" for k in table.core]
     table["community"] = pd.Series(community or dict.fromkeys(graph, 0))
     table = table.rename_axis("term").reset_index()
