@@ -1,6 +1,5 @@
 """Agreement of intensities: known cases, hand formulas, resampling by brute force, and the tables made from them."""
 
-import time
 
 import numpy as np
 import pandas as pd
@@ -258,11 +257,3 @@ def test_reliability_is_the_truth_of_equally_many_frames_in_order_of_prediction(
     assert good.predicted.is_monotonic_increasing and (good.true_lo <= good.true).all()
     assert (good.true <= good.true_hi).all() and np.corrcoef(good.predicted, good.true)[0, 1] > 0.98
     assert len(found[found.model == "flat"]) == 1, "equal predictions stay together"
-
-
-def test_three_hundred_thousand_rows_take_seconds():
-    predictions = table(people=26, clips=255, steps=30, seeds=range(13), noise=(0.1, 0.6, 0.0))
-    assert len(predictions) > 295_000
-    start = time.process_time()
-    agreement.scores(predictions, 2000)
-    assert time.process_time() - start < 15, "about a second and a half where nothing else runs"
