@@ -1,6 +1,5 @@
 """Agreement of intensities: known cases, hand formulas, resampling by brute force, and the tables made from them."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
