@@ -164,8 +164,8 @@ def main(kills=20, seed=0, only=""):
     print(pd.DataFrame(rows).to_string(index=False), *other, *(f"left behind: {name}" for name in left), sep="\n")
     told = (
         f"{kills} kills in {chains} run{'s' * (chains > 1)} of {length:.0f} s: {broken} left a damaged file, {twice} "
-        f"finished folds were fitted again; {len(verdicts) - len(other)} of {len(verdicts)} files of numbers equal those "
-        f"of a run in peace ({sum(said == _verify.TIMED for _, said in verdicts)} but for times)"
+        f"finished folds were fitted again; {len(verdicts) - len(other)} of {len(verdicts)} files of numbers equal "
+        f"those of a run in peace ({sum(said == _verify.TIMED for _, said in verdicts)} but for times)"
     )
     lost = bool(broken or twice or other or left)
     _record.write("interruption", told, lost)
